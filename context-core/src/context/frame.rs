@@ -1,0 +1,269 @@
+//! The frame: everything ambient, as one immutable value.
+//!
+//! A frame has two parts. The *core* is what children inherit: the rarely replaced kinds, and the tags. The *task slot*
+//! holds the innermost task run, inline, so that entering a task is one allocation and one reference count. A core never
+//! points at a frame and a task's frame never points at the frame of its caller, so a finished run is not kept alive by
+//! what it has started.
+
+use std::sync::Arc;
+
+use super::client::ClientScope;
+use super::{
+    AssetContext, AsyncClientContext, ContextModel, DeploymentContext, FlowRunContext,
+    SettingsContext, SyncClientContext,
+};
+use crate::clock::Timestamp;
+use crate::definition::{TaskDefinition, TaskOptions};
+use crate::id::{FlowRunId, TaskRunId};
+use crate::parameters::Parameters;
+use crate::record::{Client, TaskInputs};
+use crate::stack::{Ambient, Slot};
+use crate::tags::{TagNode, Tags};
+
+thread_local! {
+    static SLOT: Slot<Frame> = const { Slot::new() };
+}
+
+/// Everything ambient.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    core: Option<Arc<Core>>,
+    task: TaskSlot,
+}
+
+/// What a task run passes on to the code it calls.
+#[derive(Clone, Debug, Default)]
+struct Core {
+    outer: Option<Arc<Outer>>,
+    tags: Option<Arc<TagNode>>,
+}
+
+/// The kinds that are rarely replaced.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Outer {
+    pub(super) flow: Option<FlowRunContext>,
+    pub(super) settings: Option<SettingsContext>,
+    pub(super) assets: Option<AssetContext>,
+    pub(super) deployment: Option<DeploymentContext>,
+    pub(super) sync_client: Option<SyncClientContext>,
+    pub(super) async_client: Option<AsyncClientContext>,
+    /// The client of the innermost client context of either kind.
+    pub(super) client: Option<ClientScope>,
+}
+
+/// Where the innermost task run is.
+#[derive(Debug)]
+enum TaskSlot {
+    None,
+    /// In this frame.
+    Here(LiveTask),
+    /// In that frame, whose slot is `Here`.
+    Via(Arc<Frame>),
+}
+
+/// A task run's attempt, as the ambient context shows it.
+#[derive(Clone, Debug)]
+pub(crate) struct LiveTask {
+    pub(crate) id: TaskRunId,
+    pub(crate) definition: &'static TaskDefinition,
+    /// The task run that called it.
+    pub(crate) parent: Option<TaskRunId>,
+    /// When the run was first `Running`.
+    pub(crate) start_time: Timestamp,
+    pub(crate) run_count: u32,
+    /// What most task runs do not have.
+    pub(crate) details: Option<Arc<TaskDetails>>,
+}
+
+/// What a task run has besides the essentials.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TaskDetails {
+    /// Options of this call, where they differ from the definition's.
+    pub(crate) options: Option<Arc<TaskOptions>>,
+    pub(crate) name: Option<String>,
+    pub(crate) parameters: Parameters,
+    pub(crate) inputs: TaskInputs,
+    pub(crate) assets: Option<AssetContext>,
+}
+
+impl LiveTask {
+    /// The options in force: those of the call, else those of the definition.
+    pub(crate) fn options(&self) -> &TaskOptions {
+        match self.details.as_deref() {
+            Some(TaskDetails { options: Some(options), .. }) => options,
+            _ => self.definition.options(),
+        }
+    }
+}
+
+impl Ambient for Frame {
+    #[inline]
+    fn with_slot<R>(f: impl FnOnce(&Slot<Self>) -> R) -> Option<R> {
+        SLOT.try_with(f).ok()
+    }
+}
+
+impl Frame {
+    /// A frame like `current` with other tags on top.
+    pub(super) fn with_tags(current: Option<&Arc<Self>>, tags: Tags) -> Arc<Self> {
+        let (outer, parent) = match current.and_then(|frame| frame.core.as_deref()) {
+            Some(core) => (core.outer.clone(), core.tags.as_ref()),
+            None => (None, None),
+        };
+        let tags = Some(TagNode::push(parent, tags));
+        Arc::new(Self {
+            core: Some(Arc::new(Core { outer, tags })),
+            task: TaskSlot::inherit(current),
+        })
+    }
+
+    /// A frame like `current` with changed kinds.
+    pub(super) fn with_outer(
+        current: Option<&Arc<Self>>,
+        change: impl FnOnce(&mut Outer),
+    ) -> Arc<Self> {
+        let core = current.and_then(|frame| frame.core.as_deref());
+        let mut outer = core.and_then(|core| core.outer.as_deref().cloned()).unwrap_or_default();
+        change(&mut outer);
+        let tags = core.and_then(|core| core.tags.clone());
+        Arc::new(Self {
+            core: Some(Arc::new(Core { outer: Some(Arc::new(outer)), tags })),
+            task: TaskSlot::inherit(current),
+        })
+    }
+
+    /// The frame of a flow run that was called under `current`.
+    pub(crate) fn with_flow(current: Option<&Arc<Self>>, flow: FlowRunContext) -> Arc<Self> {
+        Self::with_outer(current, |outer| {
+            outer.flow = Some(flow);
+            // Assets do not cross into a flow run.
+            outer.assets = None;
+        })
+    }
+
+    /// The frame of a task run that was called under `current`.
+    #[inline]
+    pub(crate) fn with_task(current: Option<&Arc<Self>>, task: LiveTask) -> Arc<Self> {
+        let mut core = current.and_then(|frame| frame.core.clone());
+        if core.as_deref().is_some_and(Core::has_assets) {
+            // The run has an asset context of its own, which a surrounding one must not hide.
+            core = core.as_deref().map(Core::without_assets).map(Arc::new);
+        }
+        Arc::new(Self { core, task: TaskSlot::Here(task) })
+    }
+
+    /// A frame like `current` whose innermost task run is that of `frame`.
+    pub(super) fn with_task_of(current: Option<&Arc<Self>>, frame: &Arc<Self>) -> Arc<Self> {
+        Arc::new(Self {
+            core: current.and_then(|frame| frame.core.clone()),
+            task: TaskSlot::inherit(Some(frame)),
+        })
+    }
+
+    /// What spawned code may see of `current`: everything but the kinds that belong to their scope.
+    pub(super) fn for_spawn(current: Arc<Self>) -> Arc<Self> {
+        const {
+            assert!(
+                !SyncClientContext::POLICY.inherited_by_spawn
+                    && !AsyncClientContext::POLICY.inherited_by_spawn,
+                "`for_spawn` removes the client contexts because their policy says so",
+            );
+        }
+        if current.outer().is_none_or(|outer| outer.client.is_none()) {
+            return current;
+        }
+        Self::with_outer(Some(&current), |outer| {
+            outer.sync_client = None;
+            outer.async_client = None;
+            outer.client = None;
+        })
+    }
+
+    #[inline]
+    pub(super) fn outer(&self) -> Option<&Outer> {
+        self.core.as_deref()?.outer.as_deref()
+    }
+
+    /// The innermost flow run.
+    #[inline]
+    pub(crate) fn flow(&self) -> Option<&FlowRunContext> {
+        self.outer()?.flow.as_ref()
+    }
+
+    /// The tags that surround the code.
+    #[inline]
+    pub(crate) fn tags(&self) -> Option<&Arc<TagNode>> {
+        self.core.as_deref()?.tags.as_ref()
+    }
+
+    /// The innermost task run.
+    #[inline]
+    pub(crate) fn task(&self) -> Option<&LiveTask> {
+        match &self.task {
+            TaskSlot::Here(task) => Some(task),
+            TaskSlot::Via(frame) => frame.task(),
+            TaskSlot::None => None,
+        }
+    }
+
+    /// The innermost task run and the flow run *it* belongs to.
+    pub(crate) fn task_and_its_flow(&self) -> Option<(&LiveTask, Option<FlowRunId>)> {
+        match &self.task {
+            TaskSlot::Here(task) => Some((task, self.flow().map(FlowRunContext::id))),
+            TaskSlot::Via(frame) => frame.task_and_its_flow(),
+            TaskSlot::None => None,
+        }
+    }
+
+    /// The frame that holds the innermost task run.
+    #[inline]
+    pub(super) fn task_frame(self: &Arc<Self>) -> Option<&Arc<Self>> {
+        match &self.task {
+            TaskSlot::Here(_) => Some(self),
+            TaskSlot::Via(frame) => Some(frame),
+            TaskSlot::None => None,
+        }
+    }
+
+    /// Calls `f` with the client that records what happens here.
+    #[inline]
+    pub(crate) fn with_client<R>(frame: Option<&Arc<Self>>, f: impl FnOnce(&Client) -> R) -> R {
+        let outer = frame.and_then(|frame| frame.outer());
+        if let Some(scope) = outer.and_then(|outer| outer.client.as_ref())
+            && scope.is_open()
+        {
+            return f(scope.client());
+        }
+        match outer.and_then(|outer| outer.flow.as_ref()) {
+            Some(flow) => f(flow.ledger().client()),
+            None => f(&Client::process_default()),
+        }
+    }
+}
+
+impl Core {
+    fn has_assets(&self) -> bool {
+        self.outer.as_deref().is_some_and(|outer| outer.assets.is_some())
+    }
+
+    fn without_assets(&self) -> Self {
+        let mut copy = self.clone();
+        copy.outer =
+            copy.outer.map(|outer| Arc::new(Outer { assets: None, ..Arc::unwrap_or_clone(outer) }));
+        copy
+    }
+}
+
+impl TaskSlot {
+    /// The task slot of a frame that adds something to `current` other than a task.
+    fn inherit(current: Option<&Arc<Frame>>) -> Self {
+        match current {
+            None => Self::None,
+            Some(frame) => match &frame.task {
+                Self::None => Self::None,
+                Self::Here(_) => Self::Via(frame.clone()),
+                Self::Via(frame) => Self::Via(frame.clone()),
+            },
+        }
+    }
+}

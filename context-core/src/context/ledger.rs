@@ -1,0 +1,169 @@
+//! The ledger: what a flow run accumulates while it runs.
+//!
+//! Contexts are immutable; what changes during a flow run is kept here, behind the context: the call counters of
+//! subflows, the submitted runs that have not ended, and the assets that task runs carry on.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+use crate::asset::Asset;
+use crate::id::TaskRunId;
+use crate::record::Client;
+use crate::runner::{Abort, Runner};
+
+/// What a flow run accumulates.
+pub(crate) struct Ledger {
+    client: Client,
+    runner: Runner,
+    subflow_calls: Mutex<HashMap<&'static str, u32>>,
+    submissions: Mutex<Submissions>,
+    all_ended: Condvar,
+    /// True once any task run has carried an asset on; spares asset-free flows the look-up.
+    has_assets: AtomicBool,
+    assets: Mutex<HashMap<TaskRunId, Vec<Asset>>>,
+}
+
+#[derive(Default)]
+struct Submissions {
+    open: HashMap<TaskRunId, Option<Abort>>,
+    closed: bool,
+    waiting: Vec<Waker>,
+}
+
+impl Ledger {
+    pub(crate) fn new(client: Client, runner: Runner) -> Self {
+        Self {
+            client,
+            runner,
+            subflow_calls: Mutex::default(),
+            submissions: Mutex::default(),
+            all_ended: Condvar::new(),
+            has_assets: AtomicBool::new(false),
+            assets: Mutex::default(),
+        }
+    }
+
+    /// A ledger for the next attempt of the same run.
+    pub(crate) fn next_attempt(&self) -> Self {
+        Self::new(self.client.clone(), self.runner.clone())
+    }
+
+    pub(crate) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Where submitted runs run.
+    pub(crate) const fn runner(&self) -> &Runner {
+        &self.runner
+    }
+
+    /// The number of this call among the calls of the flow with this key, from 0.
+    pub(crate) fn count_subflow(&self, flow: &'static str) -> u32 {
+        let mut calls = lock(&self.subflow_calls);
+        let count = calls.entry(flow).or_default();
+        let this = *count;
+        *count += 1;
+        this
+    }
+
+    /// Notes that run `id` was submitted.
+    pub(crate) fn open(&self, id: TaskRunId) {
+        lock(&self.submissions).open.insert(id, None);
+    }
+
+    /// Says how run `id` can be aborted. Aborts it at once if the flow run was cancelled meanwhile.
+    pub(crate) fn abortable(&self, id: TaskRunId, abort: Abort) {
+        let mut submissions = lock(&self.submissions);
+        if submissions.closed {
+            drop(submissions);
+            abort.abort();
+        } else if let Some(entry) = submissions.open.get_mut(&id) {
+            *entry = Some(abort);
+        }
+    }
+
+    /// Notes that run `id` has ended.
+    pub(crate) fn close(&self, id: TaskRunId) {
+        let mut submissions = lock(&self.submissions);
+        submissions.open.remove(&id);
+        if submissions.open.is_empty() {
+            let waiting = std::mem::take(&mut submissions.waiting);
+            drop(submissions);
+            self.all_ended.notify_all();
+            waiting.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// Aborts every submitted run that has not ended.
+    pub(crate) fn abort_all(&self) {
+        let aborts: Vec<_> = {
+            let mut submissions = lock(&self.submissions);
+            submissions.closed = true;
+            submissions.open.values_mut().filter_map(Option::take).collect()
+        };
+        aborts.iter().for_each(Abort::abort);
+    }
+
+    /// True if every submitted run has ended.
+    pub(crate) fn is_idle(&self) -> bool {
+        lock(&self.submissions).open.is_empty()
+    }
+
+    /// Ready once every submitted run has ended.
+    pub(crate) async fn idle(&self) {
+        poll_fn(|cx| {
+            let mut submissions = lock(&self.submissions);
+            if submissions.open.is_empty() {
+                return Poll::Ready(());
+            }
+            if !submissions.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+                submissions.waiting.push(cx.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Blocks until every submitted run has ended.
+    pub(crate) fn wait_idle(&self) {
+        let mut submissions = lock(&self.submissions);
+        while !submissions.open.is_empty() {
+            submissions = self.all_ended.wait(submissions).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// True if any task run carries assets.
+    #[inline]
+    pub(crate) fn has_assets(&self) -> bool {
+        self.has_assets.load(Ordering::Relaxed)
+    }
+
+    /// Notes the assets that run `id` carries on.
+    pub(crate) fn track_assets(&self, id: TaskRunId, assets: Vec<Asset>) {
+        lock(&self.assets).insert(id, assets);
+        self.has_assets.store(true, Ordering::Relaxed);
+    }
+
+    /// The assets that run `id` carries on.
+    pub(crate) fn tracked_assets(&self, id: TaskRunId) -> Vec<Asset> {
+        lock(&self.assets).get(&id).cloned().unwrap_or_default()
+    }
+}
+
+/// A panic elsewhere never leaves these maps half-changed, so a poisoned lock is as good as any.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ledger")
+            .field("client", &self.client)
+            .field("open", &lock(&self.submissions).open.len())
+            .finish_non_exhaustive()
+    }
+}

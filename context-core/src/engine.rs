@@ -1,0 +1,38 @@
+//! The engine: how a call of an annotated function becomes a tracked run.
+//!
+//! [`machine`] decides: a pure state machine of states, retries and ends. [`run`] ties one machine to what surrounds it:
+//! it builds frames, names runs and tells the recorder. Two drivers without decisions of their own execute it: [`call`]
+//! for futures, [`blocking`] for plain functions. What depends on the user's types is a few generic lines around them.
+//!
+//! The engine does not know how runs are shown, served or configured.
+
+mod blocking;
+mod body;
+mod call;
+mod future;
+mod futures;
+mod glue;
+mod input;
+mod machine;
+mod map;
+mod options;
+mod run;
+mod submit;
+
+pub use blocking::{flow_blocking, task_blocking};
+pub use body::{
+    Asynchronous, Attempt, Blocking, Body, FlowFn, LocalArguments, LocalFuture, Mode, Once,
+    OwnedArgument, Retried, RetryArgument, SendArguments, SendFuture, SendProbe, TaskFn,
+    assert_carries_run_error, assert_output_carries_run_error, assert_retry_argument, typed_future,
+};
+pub use call::{flow_async, task_async};
+pub use future::TaskFuture;
+pub use futures::TaskFutures;
+pub use glue::{CarriesRunError, Fallible, Glue, probe};
+pub use input::{AllowFailure, Input, IntoInput, Upstream, WaitFor, allow_failure};
+pub use map::{IntoMapInput, MapInput, Unmapped, unmapped};
+pub use options::{FlowWithOptions, WithOptions};
+pub use submit::{
+    ArgumentList, FlowCaller, IntoInputs, IntoMapInputs, MayCall, MayNotCall, MayNotSubmit,
+    MaySubmit, OwnedCall, Prepared, SubmitProbe, Submitter,
+};

@@ -1,0 +1,363 @@
+//! Bodies: the user's function, as something that can be attempted.
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+
+use super::glue::{CarriesRunError, Fallible, Glue};
+use super::submit::{ArgumentList, FlowCaller, OwnedCall, Submitter};
+use crate::definition::{FlowDefinition, TaskDefinition};
+use crate::parameters::ParameterSink;
+use crate::state::Failure;
+
+/// A function with its arguments.
+pub trait Body {
+    /// The arguments, as a tuple.
+    type Arguments;
+    /// What an attempt gives: a value, or a future of one.
+    type Attempt;
+
+    /// The arguments, if they are still here.
+    fn arguments(&self) -> Option<&Self::Arguments>;
+
+    /// Starts an attempt. `last` says that there will be no other, so that the arguments need not be copied. `None` if
+    /// the arguments are gone.
+    fn attempt(&mut self, last: bool) -> Option<Self::Attempt>;
+}
+
+/// A function that is attempted once.
+pub struct Once<A, F>(Option<(A, F)>);
+
+impl<A, F> Once<A, F> {
+    /// Ties `function` to its arguments.
+    #[inline]
+    pub const fn new(arguments: A, function: F) -> Self {
+        Self(Some((arguments, function)))
+    }
+}
+
+impl<A, T, F: FnOnce(A) -> T> Body for Once<A, F> {
+    type Arguments = A;
+    type Attempt = T;
+
+    fn arguments(&self) -> Option<&A> {
+        self.0.as_ref().map(|(arguments, _)| arguments)
+    }
+
+    #[inline]
+    fn attempt(&mut self, _: bool) -> Option<T> {
+        let (arguments, function) = self.0.take()?;
+        Some(function(arguments))
+    }
+}
+
+/// A function that can be attempted again: every attempt gets its own copy of the arguments.
+pub struct Retried<A, F> {
+    arguments: Option<A>,
+    function: F,
+}
+
+impl<A, F> Retried<A, F> {
+    /// Ties `function` to its arguments.
+    pub const fn new(arguments: A, function: F) -> Self {
+        Self { arguments: Some(arguments), function }
+    }
+}
+
+impl<A: Clone, T, F: FnMut(A) -> T> Body for Retried<A, F> {
+    type Arguments = A;
+    type Attempt = T;
+
+    fn arguments(&self) -> Option<&A> {
+        self.arguments.as_ref()
+    }
+
+    #[inline]
+    fn attempt(&mut self, last: bool) -> Option<T> {
+        let arguments = if last { self.arguments.take()? } else { self.arguments.clone()? };
+        Some((self.function)(arguments))
+    }
+}
+
+impl<A, F> fmt::Debug for Once<A, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Once(..)")
+    }
+}
+
+impl<A, F> fmt::Debug for Retried<A, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Retried(..)")
+    }
+}
+
+/// Records the arguments of a function.
+pub(super) type Encode<A> = fn(&A, &mut ParameterSink);
+
+/// Records the arguments of `body`.
+pub(super) fn record<B: Body>(body: &B, encode: Encode<B::Arguments>, sink: &mut ParameterSink) {
+    if let Some(arguments) = body.arguments() {
+        encode(arguments, sink);
+    }
+}
+
+/// An attempt of a function that may run on another thread.
+pub enum Attempt<R> {
+    /// Of an `async fn`.
+    Async(Pin<Box<dyn Future<Output = R> + Send>>),
+    /// Of a plain `fn`.
+    Blocking(Box<dyn FnOnce() -> R + Send>),
+}
+
+impl<R> fmt::Debug for Attempt<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Async(_) => "Attempt::Async(..)",
+            Self::Blocking(_) => "Attempt::Blocking(..)",
+        })
+    }
+}
+
+/// How a function is called: at once, or by awaiting it.
+pub trait Mode: 'static {
+    /// What a call of owned arguments gives.
+    type Called<R>;
+    /// Makes the call.
+    fn make<R>(call: OwnedCall<R>) -> Self::Called<R>;
+}
+
+/// An `async fn`: a call gives a future.
+#[derive(Debug)]
+pub enum Asynchronous {}
+
+/// A plain `fn`: a call blocks.
+#[derive(Debug)]
+pub enum Blocking {}
+
+impl Mode for Asynchronous {
+    type Called<R> = Pin<Box<dyn Future<Output = R> + Send>>;
+
+    fn make<R>(call: OwnedCall<R>) -> Self::Called<R> {
+        call.later()
+    }
+}
+
+impl Mode for Blocking {
+    type Called<R> = R;
+
+    fn make<R>(call: OwnedCall<R>) -> R {
+        call.now()
+    }
+}
+
+/// What the handle of a task knows how to do. Implemented by `#[task]`.
+pub trait TaskFn<Args>: Sized + 'static {
+    /// What the function returns.
+    type Output;
+    /// The value in it: `T` of a `Result<T, E>`, else the output itself.
+    type Value;
+    /// How it is called.
+    type Mode: Mode;
+
+    /// The task.
+    fn definition() -> &'static TaskDefinition;
+    /// Records the arguments.
+    fn encode(arguments: &Args, sink: &mut ParameterSink);
+    /// Starts the function.
+    fn attempt(arguments: Args) -> Attempt<Self::Output>;
+    /// What the engine must know about the output.
+    fn glue() -> Glue<Self::Output>;
+    /// Takes the value out of the output.
+    ///
+    /// # Errors
+    ///
+    /// If the output is an error.
+    fn value(output: Self::Output) -> Result<Self::Value, Failure>;
+    /// Runs it elsewhere.
+    fn submitter() -> Submitter<Self, Args>
+    where
+        Args: ArgumentList;
+
+    /// A copy of the arguments, if the task is declared with `retries`.
+    fn duplicate(_: &Args) -> Option<Args> {
+        None
+    }
+}
+
+/// What the handle of a flow knows how to do. Implemented by `#[flow]`.
+pub trait FlowFn<Args>: Sized + 'static {
+    /// What the function returns.
+    type Output;
+    /// How it is called.
+    type Mode: Mode;
+
+    /// The flow.
+    fn definition() -> &'static FlowDefinition;
+    /// Records the arguments.
+    fn encode(arguments: &Args, sink: &mut ParameterSink);
+    /// Starts the function.
+    fn attempt(arguments: Args) -> Attempt<Self::Output>;
+    /// What the engine must know about the output.
+    fn glue() -> Glue<Self::Output>;
+    /// Calls it with its arguments.
+    fn caller() -> FlowCaller<Self, Args>
+    where
+        Args: ArgumentList;
+
+    /// A copy of the arguments, if the flow is declared with `retries`.
+    fn duplicate(_: &Args) -> Option<Args> {
+        None
+    }
+}
+
+/// A type that every attempt of a retried function can have a copy of.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an argument of a retried function",
+    label = "every attempt needs its own copy of this argument",
+    note = "derive `Clone` for it, or pass an `Arc` of it"
+)]
+pub trait RetryArgument {}
+
+impl<T: Clone> RetryArgument for T {}
+
+/// An argument of a function that owns its arguments. Nothing implements it: it is the bound of what cannot be offered.
+#[diagnostic::on_unimplemented(
+    message = "`{H}` cannot be submitted, mapped or configured, because its arguments are borrowed, generic in ways that are not known here, or too many",
+    label = "a submitted run outlives this call, so it must own its arguments",
+    note = "take owned arguments (`String` for `&str`, `Vec<T>` for `&[T]`, `Arc<T>` for `&T`, a type parameter for `impl Trait`; at most 12), or call `{H}(..)` directly"
+)]
+pub trait OwnedArgument<H> {}
+
+/// Checked by the compiler, at the argument's type.
+#[inline(always)]
+pub const fn assert_retry_argument<T: RetryArgument>() {}
+
+/// Checked by the compiler, at the error type.
+#[inline(always)]
+pub const fn assert_carries_run_error<E: CarriesRunError>() {}
+
+/// Checked by the compiler, at the return type.
+#[inline(always)]
+pub const fn assert_output_carries_run_error<R: Fallible<Error: CarriesRunError>>() {}
+
+/// `future`, with its output type written down.
+#[inline(always)]
+pub const fn typed_future<R, F: Future<Output = R>>(future: F) -> F {
+    future
+}
+
+/// Asks whether an attempt may run on another thread. Named only by expansions.
+#[expect(missing_debug_implementations, reason = "probes live for one expression")]
+pub struct SendProbe<T>(Cell<Option<T>>);
+
+impl<T> SendProbe<T> {
+    /// A probe of a future, or of arguments and a function.
+    pub const fn new(subject: T) -> Self {
+        Self(Cell::new(Some(subject)))
+    }
+
+    fn take(&self) -> T {
+        self.0.take().expect("a probe is asked once")
+    }
+}
+
+/// A future that may move between threads.
+pub trait SendFuture<R> {
+    /// The attempt.
+    fn into_async(&self) -> Attempt<R>;
+}
+
+impl<R, F: Future<Output = R> + Send + 'static> SendFuture<R> for &SendProbe<F> {
+    fn into_async(&self) -> Attempt<R> {
+        Attempt::Async(Box::pin(self.take()))
+    }
+}
+
+/// A future that may not.
+pub trait LocalFuture<R> {
+    /// Does not compile.
+    fn into_async(&self) -> Attempt<R>;
+}
+
+impl<R, F: Future<Output = R>> LocalFuture<R> for SendProbe<F> {
+    fn into_async(&self) -> Attempt<R> {
+        const { Bound::<F>::FUTURE };
+        unreachable!("the line above does not compile")
+    }
+}
+
+/// Arguments that may move to another thread.
+pub trait SendArguments<R> {
+    /// The attempt.
+    fn into_blocking(&self) -> Attempt<R>;
+}
+
+impl<R, A, F> SendArguments<R> for &SendProbe<(A, F)>
+where
+    A: Send + 'static,
+    F: FnOnce(A) -> R + Send + 'static,
+{
+    fn into_blocking(&self) -> Attempt<R> {
+        let (arguments, function) = self.take();
+        Attempt::Blocking(Box::new(move || function(arguments)))
+    }
+}
+
+/// Arguments that may not.
+pub trait LocalArguments<R> {
+    /// Does not compile.
+    fn into_blocking(&self) -> Attempt<R>;
+}
+
+impl<R, A, F: FnOnce(A) -> R> LocalArguments<R> for SendProbe<(A, F)> {
+    fn into_blocking(&self) -> Attempt<R> {
+        const { Bound::<(A, F)>::ARGUMENTS };
+        unreachable!("the line above does not compile")
+    }
+}
+
+/// What is reported where a function that stays on its thread is to be moved to another.
+pub(super) struct Bound<T>(PhantomData<T>);
+
+impl<T> Bound<T> {
+    const FUTURE: () = panic!(
+        "this function cannot be submitted, mapped or configured: its future is not `Send + 'static`. \
+         Do not keep values such as `Rc` or `RefCell` borrows across an `.await` (use `Arc`, `Mutex`), or call the function directly"
+    );
+    const ARGUMENTS: () = panic!(
+        "this function cannot be submitted, mapped or configured: an argument is not `Send + 'static`. \
+         Use `Arc` for `Rc` and `Mutex` for `RefCell`, or call the function directly"
+    );
+    pub(super) const VALUES: () = panic!(
+        "this function cannot be submitted, mapped or configured: an argument or its return type is not `Send + 'static`. \
+         Use `Arc` for `Rc` and `Mutex` for `RefCell`, or call the function directly"
+    );
+}
+
+/// An attempt of an `async fn`: `__async_attempt!("fetch", future)`.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __async_attempt {
+    ($name:literal, $future:expr) => {{
+        #[allow(unused_imports, reason = "only one of them is chosen")]
+        use $crate::engine::{LocalFuture as _, SendFuture as _};
+        (&&$crate::engine::SendProbe::new($future)).into_async()
+    }};
+}
+
+/// An attempt of a plain `fn`: `__blocking_attempt!("parse", (Page,), arguments, |(page,)| body(page))`.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __blocking_attempt {
+    ($name:literal, $types:ty, $arguments:expr, $function:expr) => {{
+        #[allow(unused_imports, reason = "only one of them is chosen")]
+        use $crate::engine::{LocalArguments as _, SendArguments as _};
+        fn function<A, R, F: ::core::ops::FnOnce(A) -> R>(arguments: A, function: F) -> (A, F) {
+            (arguments, function)
+        }
+        (&&$crate::engine::SendProbe::new(function::<$types, _, _>($arguments, $function)))
+            .into_blocking()
+    }};
+}

@@ -1,0 +1,329 @@
+//! The async driver: a run as a future.
+//!
+//! The run is created and begins at the first poll; what surrounds it was captured when the function was called. A future
+//! that is dropped before it is ready ends its run as cancelled, and one that is dropped before its first poll never was
+//! a run.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+use tokio::time::Sleep;
+
+use super::body::{Body, Encode, record};
+use super::glue::Glue;
+use super::run::{After, Run, RunnerChoice};
+use crate::definition::{FlowDefinition, TaskDefinition};
+use crate::runner;
+use crate::state::{Failure, RunError, RunErrorKind};
+
+/// What is to be done next.
+enum Step {
+    /// Nothing now.
+    Wait,
+    /// Start an attempt.
+    Start,
+    /// Poll the attempt.
+    Poll,
+    /// Give the value to the caller.
+    Return,
+    /// Drop the value, if any, and give the error to the caller.
+    Raise(RunError),
+}
+
+/// Where the driver is.
+enum Stage {
+    New,
+    /// The next attempt is to be started.
+    Ready,
+    /// An attempt is being polled.
+    Live,
+    /// The attempt has given a value; runs that it has submitted have not ended.
+    Draining(Result<(), Failure>, Pin<Box<dyn Future<Output = ()> + Send>>),
+    /// The next attempt is to be started after a delay.
+    Delayed(Pin<Box<Sleep>>),
+    Returning,
+    Raising(RunError),
+    Done,
+}
+
+/// The driver's part that does not depend on the user's types.
+pub(super) struct Driver {
+    // Before the stage: what it holds does not need the run.
+    stage: Stage,
+    deadline: Option<Pin<Box<Sleep>>>,
+    pub(super) run: Run,
+}
+
+impl Driver {
+    const fn new(run: Run) -> Self {
+        Self { stage: Stage::New, deadline: None, run }
+    }
+
+    /// Moves on as far as can be without touching the attempt.
+    fn step(&mut self, cx: &mut Context<'_>) -> Step {
+        loop {
+            match &mut self.stage {
+                Stage::New => {
+                    if self.run.machine().is_new() {
+                        self.run.create();
+                    }
+                    match self.run.begin() {
+                        Ok(()) => self.stage = Stage::Ready,
+                        Err(error) => self.stage = Stage::Raising(error),
+                    }
+                }
+                Stage::Ready => {
+                    self.deadline = self.run.time_limit().map(runner::sleep);
+                    self.stage = Stage::Live;
+                    return Step::Start;
+                }
+                Stage::Live => return Step::Poll,
+                Stage::Draining(verdict, idle) => {
+                    if idle.as_mut().poll(cx).is_pending() {
+                        return Step::Wait;
+                    }
+                    let verdict = std::mem::replace(verdict, Ok(()));
+                    self.settle(verdict);
+                }
+                Stage::Delayed(sleep) => {
+                    if sleep.as_mut().poll(cx).is_pending() {
+                        return Step::Wait;
+                    }
+                    self.run.resume();
+                    self.stage = Stage::Ready;
+                }
+                Stage::Returning => {
+                    self.stage = Stage::Done;
+                    return Step::Return;
+                }
+                Stage::Raising(_) => {
+                    let Stage::Raising(error) = std::mem::replace(&mut self.stage, Stage::Done)
+                    else {
+                        unreachable!("it was just matched")
+                    };
+                    return Step::Raise(error);
+                }
+                Stage::Done => panic!("a run was polled after it had ended"),
+            }
+        }
+    }
+
+    /// Takes note of the value that the attempt gave.
+    #[inline]
+    fn returned(&mut self, verdict: Result<(), Failure>) {
+        self.deadline = None;
+        match self.run.unfinished_submissions() {
+            None => self.settle(verdict),
+            Some(ledger) => {
+                let idle = Box::pin(async move { ledger.idle().await });
+                self.stage = Stage::Draining(verdict, idle);
+            }
+        }
+    }
+
+    fn settle(&mut self, verdict: Result<(), Failure>) {
+        let after = self.run.settle(verdict);
+        self.after(after);
+    }
+
+    fn after(&mut self, after: After) {
+        self.stage = match after {
+            After::Return => Stage::Returning,
+            After::Retry(None) => Stage::Ready,
+            After::Retry(Some(delay)) => Stage::Delayed(runner::sleep(delay)),
+            After::Raise(error) => Stage::Raising(error),
+        };
+    }
+
+    /// After a poll that gave nothing: true if the attempt has run out of time and is to be dropped.
+    fn timed_out(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(deadline) = &mut self.deadline else { return false };
+        deadline.as_mut().poll(cx).is_ready()
+    }
+
+    #[cold]
+    fn time_out(&mut self) {
+        self.deadline = None;
+        self.run.abort_submissions();
+        let after = self.run.time_out();
+        self.after(after);
+    }
+
+    #[cold]
+    fn crash(&mut self, payload: Box<dyn Any + Send>) -> ! {
+        self.stage = Stage::Done;
+        self.run.crash(&*payload);
+        resume_unwind(payload)
+    }
+
+    #[cold]
+    fn arguments_are_gone(&mut self) {
+        let run = self.run.function();
+        let error = self.run.reject(RunErrorKind::NotRepeatable { run });
+        self.stage = Stage::Raising(error);
+    }
+}
+
+pin_project! {
+    /// A run as a future.
+    pub(super) struct Call<B, R>
+    where
+        B: Body,
+    {
+        #[pin]
+        attempt: Option<B::Attempt>,
+        value: Option<R>,
+        body: B,
+        glue: Glue<R>,
+        driver: Driver,
+    }
+
+    impl<B, R> PinnedDrop for Call<B, R>
+    where
+        B: Body,
+    {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            let mut attempt = this.attempt;
+            if attempt.is_some() {
+                // A destructor of the user's future must see the context it ran in.
+                this.driver.run.within(|| attempt.set(None));
+            }
+        }
+    }
+}
+
+impl<B, R> Call<B, R>
+where
+    B: Body<Attempt: Future<Output = R>>,
+{
+    pub(super) const fn new(run: Run, body: B, glue: Glue<R>) -> Self {
+        Self { attempt: None, value: None, body, glue, driver: Driver::new(run) }
+    }
+
+    /// Polls the run; an error of the engine is not made part of the output.
+    pub(super) fn poll_run(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<R, RunError>> {
+        let this = self.project();
+        let mut attempt = this.attempt;
+        loop {
+            match this.driver.step(cx) {
+                Step::Wait => return Poll::Pending,
+                Step::Start => {
+                    *this.value = None;
+                    let last = this.driver.run.machine().is_last_attempt();
+                    let started = this.driver.run.within(|| {
+                        catch_unwind(AssertUnwindSafe(|| {
+                            let started = this.body.attempt(last);
+                            let is_there = started.is_some();
+                            attempt.set(started);
+                            is_there
+                        }))
+                    });
+                    match started {
+                        Ok(true) => {}
+                        Ok(false) => this.driver.arguments_are_gone(),
+                        Err(payload) => this.driver.crash(payload),
+                    }
+                }
+                Step::Poll => {
+                    let polled = this.driver.run.within(|| {
+                        let future = attempt.as_mut().as_pin_mut();
+                        let future = future.expect("an attempt is live until it gives a value");
+                        let polled = catch_unwind(AssertUnwindSafe(|| future.poll(cx)));
+                        if !matches!(polled, Ok(Poll::Pending)) {
+                            attempt.set(None);
+                        }
+                        polled
+                    });
+                    match polled {
+                        Ok(Poll::Pending) => {
+                            if !this.driver.timed_out(cx) {
+                                return Poll::Pending;
+                            }
+                            this.driver.run.within(|| attempt.set(None));
+                            this.driver.time_out();
+                        }
+                        Ok(Poll::Ready(value)) => {
+                            this.driver.returned((this.glue.verdict)(&value));
+                            *this.value = Some(value);
+                        }
+                        Err(payload) => this.driver.crash(payload),
+                    }
+                }
+                Step::Return => {
+                    let value = this.value.take().expect("the attempt has given a value");
+                    return Poll::Ready(Ok(value));
+                }
+                Step::Raise(error) => {
+                    *this.value = None;
+                    return Poll::Ready(Err(error));
+                }
+            }
+        }
+    }
+
+    /// The run.
+    pub(super) fn run_mut(self: Pin<&mut Self>) -> &mut Run {
+        &mut self.project().driver.run
+    }
+}
+
+impl<B, R> Future for Call<B, R>
+where
+    B: Body<Attempt: Future<Output = R>>,
+{
+    type Output = R;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
+        Poll::Ready(match ready!(self.as_mut().poll_run(cx)) {
+            Ok(value) => value,
+            Err(error) => (self.glue.raise)(error),
+        })
+    }
+}
+
+impl<B: Body, R> fmt::Debug for Call<B, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Call(..)")
+    }
+}
+
+/// Calls an `async fn` annotated with `#[task]`.
+#[inline]
+pub fn task_async<B, R>(
+    definition: &'static TaskDefinition,
+    encode: Encode<B::Arguments>,
+    body: B,
+    glue: Glue<R>,
+) -> impl Future<Output = R> + use<B, R>
+where
+    B: Body<Attempt: Future<Output = R>>,
+{
+    let run = Run::task(definition, &|sink| record(&body, encode, sink));
+    Call::new(run, body, glue)
+}
+
+/// Calls an `async fn` annotated with `#[flow]`.
+#[inline]
+pub fn flow_async<B, R>(
+    definition: &'static FlowDefinition,
+    encode: Encode<B::Arguments>,
+    body: B,
+    glue: Glue<R>,
+) -> impl Future<Output = R> + use<B, R>
+where
+    B: Body<Attempt: Future<Output = R>>,
+{
+    let mut run = Run::flow(definition, None, RunnerChoice::AsyncCaller);
+    run.resolve(&|sink| record(&body, encode, sink));
+    Call::new(run, body, glue)
+}

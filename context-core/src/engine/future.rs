@@ -1,0 +1,361 @@
+//! Task futures: the results of submitted runs.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
+
+use super::input::{Upstream, not_ready};
+use crate::clock::Timestamp;
+use crate::context::{ContextModel, TaskRunContext};
+use crate::id::TaskRunId;
+use crate::runner;
+use crate::state::{RunError, RunErrorKind, State, StateType};
+
+/// What a submitted run and its futures share.
+pub(super) struct Shared<T> {
+    id: TaskRunId,
+    /// The only thread on which the run makes progress, if there is only one.
+    driving_thread: Option<ThreadId>,
+    slot: Mutex<Slot<T>>,
+    ended: Condvar,
+}
+
+struct Slot<T> {
+    state: State,
+    outcome: Outcome<T>,
+    /// How many futures there are that may take the value.
+    futures: usize,
+    /// How to copy the value, known once there was a second future.
+    copy: Option<fn(&T) -> T>,
+    wakers: Vec<Waker>,
+    callbacks: Vec<Box<dyn FnOnce() + Send>>,
+}
+
+enum Outcome<T> {
+    Open,
+    Value(T),
+    Error(RunError),
+    Taken,
+}
+
+impl<T> Shared<T> {
+    fn lock(&self) -> MutexGuard<'_, Slot<T>> {
+        // User code (`Clone` of a value) runs under the lock, but it cannot leave the slot half-changed.
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the run for everybody who waits. A second end changes nothing.
+    pub(super) fn complete(&self, state: State, outcome: Result<T, RunError>) {
+        let mut slot = self.lock();
+        if !matches!(slot.outcome, Outcome::Open) {
+            return;
+        }
+        slot.state = state;
+        slot.outcome = match outcome {
+            Ok(value) => Outcome::Value(value),
+            Err(error) => Outcome::Error(error),
+        };
+        let wakers = std::mem::take(&mut slot.wakers);
+        let callbacks = std::mem::take(&mut slot.callbacks);
+        drop(slot);
+        self.ended.notify_all();
+        wakers.into_iter().for_each(Waker::wake);
+        callbacks.into_iter().for_each(|callback| callback());
+    }
+
+    fn poll(&self, waker: &Waker) -> Option<State> {
+        let mut slot = self.lock();
+        if !matches!(slot.outcome, Outcome::Open) {
+            return Some(slot.state.clone());
+        }
+        if !slot.wakers.iter().any(|known| known.will_wake(waker)) {
+            slot.wakers.push(waker.clone());
+        }
+        None
+    }
+
+    fn wait(&self, timeout: Option<Duration>) -> State {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut slot = self.lock();
+        while matches!(slot.outcome, Outcome::Open) {
+            slot = match deadline {
+                None => self.ended.wait(slot).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        break;
+                    }
+                    self.ended.wait_timeout(slot, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        slot.state.clone()
+    }
+}
+
+impl<T: Send> Upstream for Shared<T> {
+    fn task_run_id(&self) -> TaskRunId {
+        self.id
+    }
+
+    fn poll_end(&self, waker: &Waker) -> Option<State> {
+        self.poll(waker)
+    }
+
+    fn wait_end(&self) -> State {
+        runner::blocking(|| self.wait(None))
+    }
+}
+
+/// The result of a submitted run, now or later.
+///
+/// It is a future: `.await` gives the value, or the [`RunError`] that says why there is none. It is also an input: given
+/// for a parameter, the run that it is given to waits for it. The run goes on whether or not anybody waits; a future that
+/// is dropped cancels nothing.
+///
+/// The value is moved out to the last future of a run. While there are several, each gets a copy, which is why only a
+/// future of a `Clone` value can be cloned or awaited by reference.
+///
+/// Waiting inside the very run whose future it is gives [`RunErrorKind::SelfDependency`].
+#[must_use = "the run goes on without it, but its error goes unnoticed"]
+pub struct TaskFuture<T>(Arc<Shared<T>>);
+
+impl<T> TaskFuture<T> {
+    /// A future of a run that is open.
+    pub(super) fn open(id: TaskRunId, driving_thread: Option<ThreadId>) -> Self {
+        let state = State::new(StateType::Pending, Timestamp::now());
+        Self::with(id, driving_thread, state, Outcome::Open)
+    }
+
+    /// A future of a run that could not be made.
+    pub(super) fn failed(error: RunError) -> Self {
+        let now = Timestamp::now();
+        let state = State::new(StateType::Failed, now).with_message(error.to_string());
+        Self::with(TaskRunId::generate(now), None, state, Outcome::Error(error))
+    }
+
+    fn with(
+        id: TaskRunId,
+        driving_thread: Option<ThreadId>,
+        state: State,
+        outcome: Outcome<T>,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            id,
+            driving_thread,
+            slot: Mutex::new(Slot {
+                state,
+                outcome,
+                futures: 1,
+                copy: None,
+                wakers: Vec::new(),
+                callbacks: Vec::new(),
+            }),
+            ended: Condvar::new(),
+        }))
+    }
+
+    /// What the run ends its futures through.
+    pub(super) fn shared(&self) -> Arc<Shared<T>> {
+        self.0.clone()
+    }
+
+    /// Its run, for others to wait for.
+    pub(super) fn upstream(&self) -> Arc<dyn Upstream>
+    where
+        T: Send + 'static,
+    {
+        self.0.clone()
+    }
+
+    /// The run's id.
+    pub fn task_run_id(&self) -> TaskRunId {
+        self.0.id
+    }
+
+    /// The state the run has ended in, or `Pending` while it has not.
+    pub fn state(&self) -> State {
+        self.0.lock().state.clone()
+    }
+
+    /// True if the run has ended.
+    pub fn is_finished(&self) -> bool {
+        !matches!(self.0.lock().outcome, Outcome::Open)
+    }
+
+    /// Waits until the run has ended, without taking its value.
+    pub async fn wait(&self) -> State {
+        std::future::poll_fn(|cx| match self.0.poll(cx.waker()) {
+            Some(state) => Poll::Ready(state),
+            None => Poll::Pending,
+        })
+        .await
+    }
+
+    /// As [`wait`](Self::wait), but not longer than `timeout`; then the state is not a final one.
+    pub async fn wait_timeout(&self, timeout: Duration) -> State {
+        let mut sleep = runner::sleep(timeout);
+        std::future::poll_fn(|cx| match self.0.poll(cx.waker()) {
+            Some(state) => Poll::Ready(state),
+            None => sleep.as_mut().poll(cx).map(|()| self.state()),
+        })
+        .await
+    }
+
+    /// The value, once the run has ended: the same as `.await`.
+    ///
+    /// # Errors
+    ///
+    /// If the run did not complete.
+    pub async fn result(self) -> Result<T, RunError> {
+        self.await
+    }
+
+    /// Blocks until the run has ended and gives its value; for plain functions.
+    ///
+    /// # Errors
+    ///
+    /// If the run did not complete, or waiting here would stop the only thread it could run on.
+    pub fn result_blocking(self) -> Result<T, RunError> {
+        self.check_blocking()?;
+        runner::blocking(|| self.0.wait(None));
+        self.take()
+    }
+
+    /// Blocks until the run has ended, without taking its value; not longer than `timeout` if there is one, and then the
+    /// state is not a final one.
+    ///
+    /// # Errors
+    ///
+    /// If waiting here would stop the only thread it could run on.
+    pub fn wait_blocking(&self, timeout: Option<Duration>) -> Result<State, RunError> {
+        self.check_blocking()?;
+        Ok(runner::blocking(|| self.0.wait(timeout)))
+    }
+
+    /// Calls `callback` when the run has ended; at once if it has.
+    pub fn add_done_callback(&self, callback: impl FnOnce() + Send + 'static) {
+        let mut slot = self.0.lock();
+        if matches!(slot.outcome, Outcome::Open) {
+            slot.callbacks.push(Box::new(callback));
+        } else {
+            drop(slot);
+            callback();
+        }
+    }
+
+    pub(super) fn check_blocking(&self) -> Result<(), RunError> {
+        self.check_self()?;
+        if self.0.driving_thread == Some(thread::current().id()) && !self.is_finished() {
+            return Err(RunErrorKind::WouldBlock { task_run_id: self.0.id }.into());
+        }
+        Ok(())
+    }
+
+    fn check_self(&self) -> Result<(), RunError> {
+        depends_on_itself(self.0.id)
+    }
+
+    /// Why the run has no value, if it has ended without one.
+    pub(super) fn error(&self) -> Option<RunError> {
+        match &self.0.lock().outcome {
+            Outcome::Error(error) => Some(error.clone()),
+            Outcome::Open | Outcome::Value(_) | Outcome::Taken => None,
+        }
+    }
+
+    /// The outcome. The run must have ended.
+    pub(super) fn take(self) -> Result<T, RunError> {
+        let mut slot = self.0.lock();
+        if let Outcome::Error(error) = &slot.outcome {
+            return Err(error.clone());
+        }
+        if slot.futures > 1
+            && let (Some(copy), Outcome::Value(value)) = (slot.copy, &slot.outcome)
+        {
+            return Ok(copy(value));
+        }
+        match std::mem::replace(&mut slot.outcome, Outcome::Taken) {
+            Outcome::Value(value) => Ok(value),
+            Outcome::Open | Outcome::Error(_) | Outcome::Taken => {
+                unreachable!("only the last future takes the value, after the run has ended")
+            }
+        }
+    }
+
+    /// As `take`, but whatever keeps the run from being completed is reported as an upstream that is not ready.
+    pub(super) fn take_completed(self) -> Result<T, RunError> {
+        let (id, state) = (self.0.id, self.state());
+        self.take().map_err(|_| not_ready(id, state))
+    }
+}
+
+/// An error if the code that surrounds the call is, or was called by, run `id`.
+pub(super) fn depends_on_itself(id: TaskRunId) -> Result<(), RunError> {
+    let Some(task) = TaskRunContext::get() else { return Ok(()) };
+    if task.id() == id || task.parent_task_run_id() == Some(id) {
+        return Err(RunErrorKind::SelfDependency { task_run_id: id }.into());
+    }
+    Ok(())
+}
+
+impl<T> Future for TaskFuture<T> {
+    type Output = Result<T, RunError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if this.0.poll(cx.waker()).is_none() {
+            return match this.check_self() {
+                Err(error) => Poll::Ready(Err(error)),
+                Ok(()) => Poll::Pending,
+            };
+        }
+        // Takes the place of this future: when that is dropped, there is one future less.
+        let taken = Self::failed(
+            RunErrorKind::Cancelled {
+                run: format!("task run {}", this.0.id),
+                message: "its future has given its value already".to_owned(),
+            }
+            .into(),
+        );
+        Poll::Ready(std::mem::replace(this, taken).take())
+    }
+}
+
+impl<T: Clone + Send + 'static> IntoFuture for &TaskFuture<T> {
+    type Output = Result<T, RunError>;
+    type IntoFuture = TaskFuture<T>;
+
+    fn into_future(self) -> TaskFuture<T> {
+        self.clone()
+    }
+}
+
+impl<T: Clone> Clone for TaskFuture<T> {
+    fn clone(&self) -> Self {
+        let mut slot = self.0.lock();
+        slot.futures += 1;
+        slot.copy = Some(T::clone);
+        drop(slot);
+        Self(self.0.clone())
+    }
+}
+
+impl<T> Drop for TaskFuture<T> {
+    fn drop(&mut self) {
+        self.0.lock().futures -= 1;
+    }
+}
+
+impl<T> fmt::Debug for TaskFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskFuture")
+            .field("task_run_id", &self.0.id)
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,261 @@
+//! `with_options()`: a task or flow with other options for some calls.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::body::{FlowFn, Mode, TaskFn};
+use super::future::TaskFuture;
+use super::futures::TaskFutures;
+use super::input::{IntoInput, Upstream, WaitFor};
+use super::map::IntoMapInput;
+use super::submit::{ArgumentList, IntoInputs, IntoMapInputs, Prepared};
+use crate::asset::IntoAsset;
+use crate::definition::{FlowOptions, IntoRetryDelay, TaskOptions};
+use crate::names::IntoRunName;
+use crate::tags::IntoTags;
+
+/// A task with other options; made by `fetch::with_options()`.
+///
+/// Options that are not set are those of the attribute. An option out of range is reported by the call.
+#[must_use = "options do nothing until the task is called, submitted or mapped"]
+pub struct WithOptions<H, Args> {
+    options: Option<TaskOptions>,
+    wait_for: Vec<Arc<dyn Upstream>>,
+    copy: Option<fn(&Args) -> Args>,
+    of: PhantomData<fn(Args) -> H>,
+}
+
+/// A flow with other options; made by `crawl::with_options()`.
+///
+/// Options that are not set are those of the attribute. An option out of range is reported by the call.
+#[must_use = "options do nothing until the flow is called"]
+pub struct FlowWithOptions<H, Args> {
+    options: Option<FlowOptions>,
+    wait_for: Vec<Arc<dyn Upstream>>,
+    copy: Option<fn(&Args) -> Args>,
+    of: PhantomData<fn(Args) -> H>,
+}
+
+macro_rules! shared_builder {
+    ($options:ty, $run_name:ident) => {
+        /// The options of the attribute, to be changed.
+        #[doc(hidden)]
+        pub const fn new() -> Self {
+            Self { options: None, wait_for: Vec::new(), copy: None, of: PhantomData }
+        }
+
+        fn change(mut self, change: impl FnOnce($options) -> $options) -> Self {
+            let options = self.options.take().unwrap_or_else(|| H::definition().options().clone());
+            self.options = Some(change(options));
+            self
+        }
+
+        /// Another name.
+        pub fn name(self, name: impl Into<Cow<'static, str>>) -> Self {
+            self.change(|options| options.name(name))
+        }
+
+        /// Another description.
+        pub fn description(self, description: impl Into<Cow<'static, str>>) -> Self {
+            self.change(|options| options.description(description))
+        }
+
+        /// Another version.
+        pub fn version(self, version: impl Into<Cow<'static, str>>) -> Self {
+            self.change(|options| options.version(version))
+        }
+
+        /// Another way to name runs: a template or a callable.
+        pub fn $run_name<M>(self, name: impl IntoRunName<M>) -> Self {
+            self.change(|options| options.$run_name(name))
+        }
+
+        /// Another number of retries. Every attempt gets its own copy of the arguments.
+        pub fn retries<N: TryInto<u32> + fmt::Display + Copy>(mut self, retries: N) -> Self
+        where
+            Args: Clone,
+        {
+            self.copy = Some(Args::clone);
+            self.change(|options| options.retries(retries))
+        }
+
+        /// Another limit for one attempt; zero for none.
+        pub fn timeout(self, timeout: Duration) -> Self {
+            self.change(|options| options.timeout(timeout))
+        }
+
+        /// Runs that must have completed before this one begins, though it does not use their values.
+        pub fn wait_for(mut self, runs: impl WaitFor) -> Self {
+            runs.add_to(&mut self.wait_for);
+            self
+        }
+
+        fn prepare(self, inputs: Args::Inputs) -> Prepared<Args, $options> {
+            Prepared {
+                options: self.options.map(Arc::new),
+                wait_for: self.wait_for,
+                inputs,
+                copy: self.copy,
+            }
+        }
+    };
+}
+
+impl<H: TaskFn<Args>, Args: ArgumentList> WithOptions<H, Args> {
+    shared_builder!(TaskOptions, task_run_name);
+
+    /// Other delays between attempts.
+    pub fn retry_delay(self, delay: impl IntoRetryDelay) -> Self {
+        self.change(|options| options.retry_delay(delay))
+    }
+
+    /// Another jitter of the delays.
+    pub fn retry_jitter(self, jitter: f64) -> Self {
+        self.change(|options| options.retry_jitter(jitter))
+    }
+
+    /// Other tags of the task's own.
+    pub fn tags(self, tags: impl IntoTags) -> Self {
+        self.change(|options| options.tags(tags))
+    }
+
+    /// Other assets that each run makes.
+    pub fn assets<A: IntoAsset>(self, assets: impl IntoIterator<Item = A>) -> Self {
+        self.change(|options| options.assets(assets))
+    }
+
+    /// Other assets that each run reads without getting them as arguments.
+    pub fn asset_deps<A: IntoAsset>(self, assets: impl IntoIterator<Item = A>) -> Self {
+        self.change(|options| options.asset_deps(assets))
+    }
+
+    /// Calls it with a tuple of inputs.
+    pub(super) fn call_with(
+        self,
+        inputs: impl IntoInputs<Args>,
+    ) -> <H::Mode as Mode>::Called<H::Output> {
+        H::Mode::make((H::submitter().call)(self.prepare(inputs.into_inputs())))
+    }
+
+    /// Submits it with a tuple of inputs.
+    pub(super) fn submit_with(self, inputs: impl IntoInputs<Args>) -> TaskFuture<H::Value> {
+        (H::submitter().submit)(self.prepare(inputs.into_inputs()))
+    }
+
+    /// Submits it for each element of a tuple of iterables.
+    pub(super) fn map_with(self, inputs: impl IntoMapInputs<Args>) -> TaskFutures<H::Value> {
+        let meta = H::definition().meta();
+        let each = match inputs.into_map_inputs(meta.name, meta.parameters) {
+            Ok(each) => each,
+            Err(error) => return TaskFutures::failed(error),
+        };
+        let options = self.options.map(Arc::new);
+        let submit = H::submitter().submit;
+        each.into_iter()
+            .map(|inputs| {
+                submit(Prepared {
+                    options: options.clone(),
+                    wait_for: self.wait_for.clone(),
+                    inputs,
+                    copy: self.copy,
+                })
+            })
+            .collect()
+    }
+}
+
+impl<H: FlowFn<Args>, Args: ArgumentList> FlowWithOptions<H, Args> {
+    shared_builder!(FlowOptions, flow_run_name);
+
+    /// Another delay before a retry.
+    pub fn retry_delay(self, delay: Duration) -> Self {
+        self.change(|options| options.retry_delay(delay))
+    }
+
+    /// Calls it with a tuple of inputs.
+    pub(super) fn call_with(
+        self,
+        inputs: impl IntoInputs<Args>,
+    ) -> <H::Mode as Mode>::Called<H::Output> {
+        H::Mode::make((H::caller().call)(self.prepare(inputs.into_inputs())))
+    }
+}
+
+impl<H, Args> fmt::Debug for WithOptions<H, Args> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WithOptions").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl<H, Args> fmt::Debug for FlowWithOptions<H, Args> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FlowWithOptions").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// The calling methods, with as many parameters as the function has.
+macro_rules! calls {
+    ($($(#[$lint:meta])? $($argument:ident $value:ident),*;)+) => {$(
+        impl<H: TaskFn<($($argument,)*)>, $($argument),*> WithOptions<H, ($($argument,)*)> {
+            /// Calls the task: at once if it is a plain `fn`, as a future if it is an `async fn`. Gives what the
+            /// function returns.
+            $(#[$lint])?
+            pub fn call(
+                self,
+                $($value: impl IntoInput<$argument>),*
+            ) -> <H::Mode as Mode>::Called<H::Output> {
+                self.call_with(($($value,)*))
+            }
+
+            /// Runs the task concurrently with the caller.
+            $(#[$lint])?
+            pub fn submit(self, $($value: impl IntoInput<$argument>),*) -> TaskFuture<H::Value> {
+                self.submit_with(($($value,)*))
+            }
+        }
+
+        impl<H: FlowFn<($($argument,)*)>, $($argument),*> FlowWithOptions<H, ($($argument,)*)> {
+            /// Calls the flow: at once if it is a plain `fn`, as a future if it is an `async fn`. Gives what the
+            /// function returns.
+            $(#[$lint])?
+            pub fn call(
+                self,
+                $($value: impl IntoInput<$argument>),*
+            ) -> <H::Mode as Mode>::Called<H::Output> {
+                self.call_with(($($value,)*))
+            }
+        }
+
+        calls!(@map $(#[$lint])? $($argument $value),*);
+    )+};
+    // Without parameters there is nothing to map over.
+    (@map $(#[$lint:meta])?) => {};
+    (@map $(#[$lint:meta])? $($argument:ident $value:ident),+) => {
+        impl<H: TaskFn<($($argument,)+)>, $($argument),+> WithOptions<H, ($($argument,)+)> {
+            /// Runs the task once for each element, all concurrently.
+            $(#[$lint])?
+            pub fn map(self, $($value: impl IntoMapInput<$argument>),+) -> TaskFutures<H::Value> {
+                self.map_with(($($value,)+))
+            }
+        }
+    };
+}
+
+calls! {
+    ;
+    A a;
+    A a, B b;
+    A a, B b, C c;
+    A a, B b, C c, D d;
+    A a, B b, C c, D d, E e;
+    A a, B b, C c, D d, E e, F f;
+    #[expect(clippy::too_many_arguments, reason = "the function has as many")] A a, B b, C c, D d, E e, F f, G g;
+    #[expect(clippy::too_many_arguments, reason = "the function has as many")] A a, B b, C c, D d, E e, F f, G g, I i;
+    #[expect(clippy::too_many_arguments, reason = "the function has as many")] A a, B b, C c, D d, E e, F f, G g, I i, J j;
+    #[expect(clippy::too_many_arguments, reason = "the function has as many")] A a, B b, C c, D d, E e, F f, G g, I i, J j, K k;
+    #[expect(clippy::too_many_arguments, reason = "the function has as many")] A a, B b, C c, D d, E e, F f, G g, I i, J j, K k, L l;
+    #[expect(clippy::too_many_arguments, reason = "the function has as many")] A a, B b, C c, D d, E e, F f, G g, I i, J j, K k, L l, M m;
+}

@@ -1,0 +1,587 @@
+//! One run: the machine, tied to what surrounds it.
+//!
+//! A [`Run`] holds the run's frame, moves its machine on, builds the contexts of each attempt, and tells the recorder.
+//! Both drivers use it and add only how they wait. It runs no user code except inside [`Run::within`], where the run's
+//! frame is in place; the exceptions (a name callable, `Serialize` of parameters) run before anything is borrowed.
+
+mod record;
+
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use super::machine::{Input, Machine, Subject, Then};
+use crate::clock::Timestamp;
+use crate::context::{
+    AssetContext, FlowRunContext, FlowRunData, Frame, Ledger, LiveTask, TaskDetails,
+};
+use crate::definition::{FlowDefinition, FlowOptions, TaskDefinition, TaskOptions};
+use crate::id::{FlowRunId, TaskRunId};
+use crate::names::RunName;
+use crate::parameters::{ParameterSink, Parameters};
+use crate::record::TaskInputs;
+use crate::runner::Runner;
+use crate::stack::{self, Presence};
+use crate::state::{Failure, NotReady, RunError, RunErrorKind, State, panic_message};
+
+/// Task parameters longer than this, as JSON, are recorded by their type's name. Flow parameters have no such limit.
+const TASK_PARAMETER_LIMIT: usize = 8 * 1024;
+
+/// One run of a task or flow.
+pub(super) struct Run {
+    machine: Machine,
+    target: Target,
+    /// Before the run begins: what surrounds the call. Then: the frame of the present attempt.
+    presence: Presence<Frame>,
+    attempt_began: Timestamp,
+    /// The last state, for whoever hands it on; kept only on request.
+    last_state: Option<Box<State>>,
+    keeps_state: bool,
+}
+
+enum Target {
+    Task(TaskTarget),
+    Flow(Box<FlowTarget>),
+}
+
+struct TaskTarget {
+    definition: &'static TaskDefinition,
+    /// Drawn when the run is created, unless it was submitted under one.
+    id: Option<TaskRunId>,
+    parent: Option<TaskRunId>,
+    start_time: Option<Timestamp>,
+    details: Option<Arc<TaskDetails>>,
+}
+
+struct FlowTarget {
+    definition: &'static FlowDefinition,
+    options: Option<Arc<FlowOptions>>,
+    parameters: Parameters,
+    runner: RunnerChoice,
+    /// From `create` on.
+    context: Option<FlowRunContext>,
+    start_time: Option<Timestamp>,
+    stand_in: Option<StandIn>,
+}
+
+/// The task run that stands for a subflow in the flow run that called it.
+#[derive(Clone, Copy)]
+struct StandIn {
+    id: TaskRunId,
+    /// The number of this call among the calls of the same flow.
+    count: u32,
+    flow_run_id: FlowRunId,
+    parent: Option<TaskRunId>,
+}
+
+/// Who waits for the runs that a flow submits.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum RunnerChoice {
+    /// A future.
+    AsyncCaller,
+    /// A blocked thread.
+    BlockingCaller,
+}
+
+/// What a driver does after an attempt.
+#[derive(Debug)]
+pub(super) enum After {
+    /// Give the value to the caller.
+    Return,
+    /// Drop the value, wait, and make another attempt; `resume` first if there is a wait.
+    Retry(Option<Duration>),
+    /// Drop the value and raise the error.
+    Raise(RunError),
+}
+
+impl Run {
+    /// A run of a task that is called here. `encode` is asked for the parameters if anybody wants them.
+    pub(super) fn task(
+        definition: &'static TaskDefinition,
+        encode: &dyn Fn(&mut ParameterSink),
+    ) -> Self {
+        let target =
+            TaskTarget { definition, id: None, parent: None, start_time: None, details: None };
+        let presence = Presence::new(stack::current::<Frame>());
+        let mut run = Self::new(Machine::new(Subject::Task), Target::Task(target), presence);
+        run.resolve(encode);
+        run
+    }
+
+    /// A run of a task that was configured: its own options, inputs and, if it was submitted, id.
+    pub(super) fn configured_task(
+        definition: &'static TaskDefinition,
+        id: Option<TaskRunId>,
+        options: Option<Arc<TaskOptions>>,
+        inputs: TaskInputs,
+    ) -> Self {
+        let details = TaskDetails { options, inputs, ..TaskDetails::default() };
+        let target = TaskTarget {
+            definition,
+            id,
+            parent: None,
+            start_time: None,
+            details: Some(Arc::new(details)),
+        };
+        let presence = Presence::new(stack::current::<Frame>());
+        Self::new(Machine::new(Subject::Task), Target::Task(target), presence)
+    }
+
+    /// A run of a flow that is called here.
+    pub(super) fn flow(
+        definition: &'static FlowDefinition,
+        options: Option<Arc<FlowOptions>>,
+        runner: RunnerChoice,
+    ) -> Self {
+        let target = FlowTarget {
+            definition,
+            options,
+            parameters: Parameters::default(),
+            runner,
+            context: None,
+            start_time: None,
+            stand_in: None,
+        };
+        let presence = Presence::new(stack::current::<Frame>());
+        Self::new(Machine::new(Subject::Flow), Target::Flow(Box::new(target)), presence)
+    }
+
+    const fn new(machine: Machine, target: Target, presence: Presence<Frame>) -> Self {
+        Self {
+            machine,
+            target,
+            presence,
+            attempt_began: Timestamp::from_nanos(0),
+            last_state: None,
+            keeps_state: false,
+        }
+    }
+
+    /// Asks for the last state to be kept.
+    pub(super) const fn keep_state(&mut self) {
+        self.keeps_state = true;
+    }
+
+    /// The last state, if it was to be kept and the run has ended.
+    pub(super) fn take_state(&mut self) -> Option<State> {
+        self.last_state.take().map(|state| *state)
+    }
+
+    /// The machine, for what only reads it.
+    pub(super) const fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// The name of the annotated function.
+    pub(super) const fn function(&self) -> &'static str {
+        match &self.target {
+            Target::Task(task) => task.definition.meta().name,
+            Target::Flow(flow) => flow.definition.meta().name,
+        }
+    }
+
+    /// The run in a message, such as `task run 'fetch-1a2'`.
+    pub(super) fn describe(&self) -> String {
+        let kind = if self.is_task() { "task" } else { "flow" };
+        format!("{kind} run '{}'", self.name())
+    }
+
+    /// The flow's ledger, of a flow run whose submitted runs have not all ended.
+    pub(super) fn unfinished_submissions(&self) -> Option<Arc<Ledger>> {
+        let Target::Flow(flow) = &self.target else { return None };
+        flow.context
+            .as_ref()
+            .map(FlowRunContext::ledger)
+            .filter(|ledger| !ledger.is_idle())
+            .cloned()
+    }
+
+    /// Runs `f` with the run's frame in place.
+    #[inline]
+    pub(super) fn within<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        self.presence.during(f)
+    }
+
+    /// Creates the run: `Pending`.
+    pub(super) fn create(&mut self) {
+        let now = Timestamp::now();
+        let frame = self.presence.frame().cloned();
+        match &mut self.target {
+            Target::Task(task) => {
+                task.id.get_or_insert_with(|| TaskRunId::generate(now));
+                task.parent = frame.as_deref().and_then(caller);
+            }
+            Target::Flow(flow) => flow.create(now, frame.as_ref()),
+        }
+        self.enter(now, Input::Create);
+    }
+
+    /// Gives the run its parameters, once its inputs are there, if anybody wants them.
+    pub(super) fn resolve(&mut self, encode: &dyn Fn(&mut ParameterSink)) {
+        let (meta, named) = match &self.target {
+            Target::Task(task) => (task.definition.meta(), task.options().run_name().is_some()),
+            Target::Flow(flow) => (flow.definition.meta(), flow.options().run_name().is_some()),
+        };
+        let wanted =
+            named || Frame::with_client(self.presence.frame(), |client| client.wants_parameters());
+        if !wanted || meta.parameters.is_empty() {
+            return;
+        }
+        match &mut self.target {
+            Target::Task(task) => {
+                let parameters = encoded(TASK_PARAMETER_LIMIT, encode);
+                Arc::make_mut(task.details.get_or_insert_default()).parameters = parameters;
+            }
+            Target::Flow(flow) => {
+                let parameters = encoded(usize::MAX, encode);
+                flow.context = flow.context.take().map(|c| c.with_parameters(parameters.clone()));
+                flow.parameters = parameters;
+            }
+        }
+    }
+
+    /// Begins the first attempt: checks the options, names the run, builds its context, enters `Running`.
+    ///
+    /// # Errors
+    ///
+    /// If an option cannot be used or the name cannot be made. The run has then failed.
+    pub(super) fn begin(&mut self) -> Result<(), RunError> {
+        if let Err(error) = self.prepare() {
+            let message = error.to_string();
+            self.enter(Timestamp::now(), Input::Reject { message });
+            return Err(error);
+        }
+        let now = Timestamp::now();
+        self.attempt_began = now;
+        match &mut self.target {
+            Target::Task(task) => task.start_time = Some(now),
+            Target::Flow(flow) => flow.start_time = Some(now),
+        }
+        self.install(1);
+        self.enter(now, Input::Begin);
+        Ok(())
+    }
+
+    fn prepare(&mut self) -> Result<(), RunError> {
+        let name = match &self.target {
+            Target::Task(task) => {
+                task.options().check(task.definition)?;
+                self.machine.set_retries(task.options().retry_count().unwrap_or(0));
+                task.options().run_name().cloned()
+            }
+            Target::Flow(flow) => {
+                flow.options().check(flow.definition)?;
+                self.machine.set_retries(flow.options().retry_count().unwrap_or(0));
+                flow.options().run_name().cloned()
+            }
+        };
+        match name {
+            Some(name) => self.take_name(&name),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes the run's name. A callable may read the run's context, so the frame is there before the name is.
+    #[cold]
+    fn take_name(&mut self, name: &RunName) -> Result<(), RunError> {
+        self.install(1);
+        let (meta, parameters) = match &self.target {
+            Target::Task(task) => (
+                task.definition.meta(),
+                task.details.as_deref().map(|details| details.parameters.clone()),
+            ),
+            Target::Flow(flow) => (
+                flow.definition.meta(),
+                flow.context.as_ref().map(|context| context.parameters().clone()),
+            ),
+        };
+        let parameters = parameters.unwrap_or_default();
+        let name = self
+            .within(|| name.render(&parameters))
+            .map_err(|source| RunErrorKind::RunName { run: meta.name, source })?;
+        match &mut self.target {
+            Target::Task(task) => {
+                Arc::make_mut(task.details.get_or_insert_default()).name = Some(name);
+            }
+            Target::Flow(flow) => {
+                flow.context = flow.context.take().map(|context| context.with_name(name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the frame of attempt number `run_count` in place of the one before.
+    fn install(&mut self, run_count: u32) {
+        let before = self.presence.take();
+        let frame = match &mut self.target {
+            Target::Task(task) => task.frame(before.as_ref(), run_count),
+            Target::Flow(flow) => flow.frame(before.as_ref(), run_count),
+        };
+        self.presence = Presence::new(Some(frame));
+    }
+
+    /// Ends an attempt that gave a value: `Ok` if the value says that it succeeded.
+    #[inline]
+    pub(super) fn settle(&mut self, verdict: Result<(), Failure>) -> After {
+        let now = Timestamp::now();
+        if let Some(limit) = self.time_limit()
+            && now.since(self.attempt_began) > limit
+        {
+            return self.time_out();
+        }
+        match verdict {
+            Ok(()) => {
+                self.enter(now, Input::Succeed);
+                After::Return
+            }
+            Err(failure) => self.fail(now, &failure),
+        }
+    }
+
+    #[cold]
+    fn fail(&mut self, now: Timestamp, failure: &Failure) -> After {
+        let Failure { type_name, message, .. } = failure;
+        let message = match &self.target {
+            Target::Task(_) => format!("Task run encountered an exception {type_name}: {message}"),
+            Target::Flow(_) => format!("Flow run encountered an exception: {type_name}: {message}"),
+        };
+        match self.retry_or_end(now, None, message) {
+            Some(delay) => After::Retry(delay),
+            None => After::Return,
+        }
+    }
+
+    /// Ends an attempt that took too long.
+    #[cold]
+    pub(super) fn time_out(&mut self) -> After {
+        let timeout = self.time_limit().unwrap_or_default();
+        let error = RunError::from(RunErrorKind::TimedOut { run: self.describe(), timeout });
+        let subject = match &self.target {
+            Target::Task(_) => "Task",
+            Target::Flow(_) => "Flow",
+        };
+        let seconds = timeout.as_secs_f64();
+        let message = format!("{subject} run exceeded timeout of {seconds:?} second(s)");
+        match self.retry_or_end(Timestamp::now(), Some("TimedOut"), message) {
+            Some(delay) => After::Retry(delay),
+            None => After::Raise(error),
+        }
+    }
+
+    /// `Some` if there is another attempt, with the wait before it.
+    fn retry_or_end(
+        &mut self,
+        now: Timestamp,
+        name: Option<&'static str>,
+        message: String,
+    ) -> Option<Option<Duration>> {
+        let delay = self.delay();
+        match self.enter(now, Input::Fail { name, message, delay })? {
+            Then::Attempt => {
+                self.attempt_began = now;
+                self.install(self.machine.run_count());
+                Some(None)
+            }
+            Then::Delay(delay) => Some(Some(delay)),
+            Then::AwaitInputs | Then::End => None,
+        }
+    }
+
+    /// Begins the next attempt after its delay.
+    pub(super) fn resume(&mut self) {
+        let now = Timestamp::now();
+        self.attempt_began = now;
+        self.install(self.machine.run_count() + 1);
+        self.enter(now, Input::Resume);
+    }
+
+    /// Ends a run whose next attempt cannot be made.
+    pub(super) fn reject(&mut self, kind: RunErrorKind) -> RunError {
+        let error = RunError::from(kind);
+        self.enter(Timestamp::now(), Input::Reject { message: error.to_string() });
+        error
+    }
+
+    /// As `reject`, with an error that is there already.
+    pub(super) fn reject_with(&mut self, error: &RunError) {
+        self.enter(Timestamp::now(), Input::Reject { message: error.to_string() });
+    }
+
+    /// Ends a run whose upstream did not complete.
+    pub(super) fn unready(&mut self, not_ready: &NotReady) {
+        let message = format!(
+            "Upstream task run '{}' did not reach a 'COMPLETED' state.",
+            not_ready.upstream
+        );
+        self.enter(Timestamp::now(), Input::Unready { message });
+    }
+
+    /// Ends a run whose user code panicked with `payload`.
+    #[cold]
+    pub(super) fn crash(&mut self, payload: &(dyn Any + Send)) {
+        self.abort_submissions();
+        let message = format!("Execution was interrupted by a panic: {}", panic_message(payload));
+        self.enter(Timestamp::now(), Input::Crash { message });
+    }
+
+    pub(super) fn abort_submissions(&self) {
+        if let Target::Flow(flow) = &self.target
+            && let Some(context) = &flow.context
+        {
+            context.ledger().abort_all();
+        }
+    }
+
+    /// Moves the machine on and tells whoever wants to know.
+    fn enter(&mut self, now: Timestamp, input: Input) -> Option<Then> {
+        let (state, then) = self.machine.step(now, input)?;
+        self.tell(&state);
+        if then == Then::End && self.keeps_state {
+            self.last_state = Some(Box::new(state));
+        }
+        Some(then)
+    }
+
+    pub(super) fn time_limit(&self) -> Option<Duration> {
+        match &self.target {
+            Target::Task(task) => task.options().time_limit(),
+            Target::Flow(flow) => flow.options().time_limit(),
+        }
+    }
+
+    /// The wait before the next retry, with its jitter.
+    fn delay(&self) -> Option<Duration> {
+        let used = self.machine.retries_used();
+        match &self.target {
+            Target::Task(task) => {
+                let options = task.options();
+                let delay = options.delays()?.before_retry(used)?;
+                Some(match options.jitter() {
+                    Some(jitter) if jitter > 0.0 && !delay.is_zero() => jittered(delay, jitter),
+                    _ => delay,
+                })
+            }
+            Target::Flow(flow) => flow.options().delays()?.before_retry(used),
+        }
+    }
+}
+
+/// `delay` times a random factor between `1 - jitter` (not below 0) and `1 + jitter`.
+fn jittered(delay: Duration, jitter: f64) -> Duration {
+    let lowest = (1.0 - jitter).max(0.0);
+    let factor = lowest + (1.0 + jitter - lowest) * fastrand::f64();
+    Duration::try_from_secs_f64(delay.as_secs_f64() * factor).unwrap_or(delay)
+}
+
+fn encoded(limit: usize, encode: &dyn Fn(&mut ParameterSink)) -> Parameters {
+    let mut sink = ParameterSink::new(limit);
+    encode(&mut sink);
+    sink.finish()
+}
+
+/// The task run that calls from `frame`: the innermost one, if it belongs to the innermost flow run.
+fn caller(frame: &Frame) -> Option<TaskRunId> {
+    let (task, its_flow) = frame.task_and_its_flow()?;
+    (its_flow == frame.flow().map(FlowRunContext::id)).then_some(task.id)
+}
+
+impl TaskTarget {
+    fn options(&self) -> &TaskOptions {
+        match self.details.as_deref() {
+            Some(TaskDetails { options: Some(options), .. }) => options,
+            _ => self.definition.options(),
+        }
+    }
+
+    fn frame(&mut self, before: Option<&Arc<Frame>>, run_count: u32) -> Arc<Frame> {
+        let id = self.id.expect("a run gets its id when it is created");
+        let ledger = before.and_then(|frame| frame.flow()).map(FlowRunContext::ledger);
+        let options = self.options();
+        let has_assets = !options.made_assets().is_empty()
+            || !options.read_assets().is_empty()
+            || ledger.is_some_and(|ledger| ledger.has_assets());
+        if has_assets {
+            let no_inputs = TaskInputs::new();
+            let inputs = self.details.as_deref().map_or(&no_inputs, |details| &details.inputs);
+            let assets = AssetContext::build(options, id, inputs, ledger.map(AsRef::as_ref));
+            Arc::make_mut(self.details.get_or_insert_default()).assets = Some(assets);
+        }
+        let live = LiveTask {
+            id,
+            definition: self.definition,
+            parent: self.parent,
+            start_time: self.start_time.unwrap_or_else(Timestamp::now),
+            run_count,
+            details: self.details.clone(),
+        };
+        Frame::with_task(before, live)
+    }
+}
+
+impl FlowTarget {
+    fn options(&self) -> &FlowOptions {
+        self.options.as_deref().unwrap_or_else(|| self.definition.options())
+    }
+
+    fn create(&mut self, now: Timestamp, frame: Option<&Arc<Frame>>) {
+        let id = FlowRunId::generate(now);
+        let outer = frame.and_then(|frame| frame.flow());
+        self.stand_in = outer.map(|outer| StandIn {
+            id: TaskRunId::generate(now),
+            count: outer.ledger().count_subflow(self.definition.meta().source_hash),
+            flow_run_id: outer.id(),
+            parent: frame.and_then(|frame| caller(frame)),
+        });
+        let runner = match self.runner {
+            RunnerChoice::AsyncCaller => Runner::of_async_caller(),
+            RunnerChoice::BlockingCaller => Runner::of_blocking_caller(),
+        };
+        let client = Frame::with_client(frame, Clone::clone);
+        self.context = Some(FlowRunContext::from_data(FlowRunData {
+            id,
+            definition: self.definition,
+            options: self.options.clone(),
+            name: OnceLock::new(),
+            parameters: std::mem::take(&mut self.parameters),
+            start_time: now,
+            run_count: 0,
+            parent_task_run_id: self.stand_in.map(|stand_in| stand_in.id),
+            parent_flow_run_id: outer.map(FlowRunContext::id),
+            root_flow_run_id: outer.map_or(id, FlowRunContext::root_flow_run_id),
+            tags: frame.and_then(|frame| frame.tags().cloned()),
+            ledger: Arc::new(Ledger::new(client, runner)),
+        }));
+    }
+
+    /// The frame of an attempt, and its context: what the attempt before accumulated is not in it.
+    fn frame(&mut self, before: Option<&Arc<Frame>>, run_count: u32) -> Arc<Frame> {
+        let context = self.context.take().expect("a flow run gets its context when it is created");
+        let mut data = context.data().clone();
+        // A name that is made up at its first use must be the same in every attempt.
+        data.name();
+        data.run_count = run_count;
+        data.start_time = self.start_time.unwrap_or(data.start_time);
+        if run_count > 1 {
+            data.ledger = Arc::new(data.ledger.next_attempt());
+        }
+        let context = self.context.insert(FlowRunContext::from_data(data));
+        Frame::with_flow(before, context.clone())
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if !self.machine.is_open() {
+            return;
+        }
+        self.abort_submissions();
+        let now = Timestamp::now();
+        if std::thread::panicking() {
+            let message = "Execution was interrupted by a panic.".to_owned();
+            self.enter(now, Input::Crash { message });
+        } else {
+            let message = "Execution was cancelled: its future was dropped.".to_owned();
+            self.enter(now, Input::Cancel { message });
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Telling the recorder: views of a run for its events.
+
+use crate::context::{AssetContext, FlowRunContext, Frame, TaskDetails};
+use crate::parameters::Parameters;
+use crate::record::{
+    Client, DynamicKey, FlowRunEvent, RunEvent, RunName, RunTags, TaskInputs, TaskRunEvent,
+};
+use crate::state::{State, StateType};
+
+use super::{FlowTarget, Run, StandIn, Target, TaskTarget};
+
+impl Run {
+    /// Tells the client that the run has entered `state`.
+    pub(super) fn tell(&self, state: &State) {
+        Frame::with_client(self.presence.frame(), |client| {
+            if client.records() {
+                self.tell_client(state, client);
+            }
+        });
+    }
+
+    #[inline(never)]
+    fn tell_client(&self, state: &State, client: &Client) {
+        // A run that is not ready ends, though its state is not a terminal one.
+        let ends = state.is_terminal() || !self.machine.is_open();
+        match &self.target {
+            Target::Task(task) => {
+                if ends || client.wants_every_state() {
+                    client.record(&RunEvent::TaskRun(self.task_event(task, state)));
+                }
+                if ends
+                    && let Some(TaskDetails { assets: Some(assets), .. }) = task.details.as_deref()
+                {
+                    AssetContext::emit_events(assets, state, client);
+                }
+            }
+            Target::Flow(flow) => {
+                let begins = state.state_type() == StateType::Pending;
+                if ends || begins || client.wants_every_state() {
+                    self.tell_flow(flow, state, client, ends);
+                }
+            }
+        }
+    }
+
+    fn tell_flow(&self, flow: &FlowTarget, state: &State, client: &Client, ends: bool) {
+        let Some(context) = &flow.context else { return };
+        let flow_name = context.flow_name();
+        let stand_in = flow.stand_in.as_ref().map(|stand_in| {
+            RunEvent::TaskRun(self.stand_in_event(flow, context, stand_in, &flow_name, state))
+        });
+        // The task run that stands for the flow run surrounds it: it begins first and ends last.
+        if !ends && let Some(event) = &stand_in {
+            client.record(event);
+        }
+        client.record(&RunEvent::FlowRun(FlowRunEvent {
+            id: context.id(),
+            name: context.name(),
+            flow_name: &flow_name,
+            flow_version: flow.options().version_text().unwrap_or(flow.definition.version()),
+            parent_task_run_id: context.parent_task_run_id(),
+            tags: context.data().run_tags(),
+            parameters: context.parameters(),
+            run_count: self.machine.run_count(),
+            start_time: flow.start_time,
+            state,
+        }));
+        if ends {
+            match &stand_in {
+                Some(event) => client.record(event),
+                None => client.flush(),
+            }
+        }
+    }
+
+    fn task_event<'a>(&'a self, task: &'a TaskTarget, state: &'a State) -> TaskRunEvent<'a> {
+        let frame = self.presence.frame();
+        let flow_run_id = frame.and_then(|frame| frame.flow()).map(FlowRunContext::id);
+        let id = task.id.expect("a run gets its id when it is created");
+        let task_name = task.options().task_name(task.definition);
+        let details = task.details.as_deref();
+        let name = match details {
+            Some(TaskDetails { name: Some(name), .. }) => RunName::Custom(name),
+            _ if flow_run_id.is_some() => RunName::Derived(task_name, id),
+            _ => RunName::Plain(task_name),
+        };
+        let meta = task.definition.meta();
+        TaskRunEvent {
+            id,
+            name,
+            task_name,
+            task_key: (meta.name, meta.source_hash),
+            task_version: task.options().version_text(),
+            dynamic_key: DynamicKey::Random(id),
+            flow_run_id,
+            parent: task.parent,
+            child_flow_run_id: None,
+            tags: RunTags {
+                own: Some(task.options().own_tags()),
+                ambient: frame.and_then(|frame| frame.tags()),
+            },
+            inputs: details.map_or(&NO_INPUTS, |details| &details.inputs),
+            parameters: details.map_or(&Parameters::EMPTY, |details| &details.parameters),
+            run_count: self.machine.run_count(),
+            start_time: task.start_time,
+            state,
+        }
+    }
+
+    fn stand_in_event<'a>(
+        &'a self,
+        flow: &'a FlowTarget,
+        context: &'a FlowRunContext,
+        stand_in: &StandIn,
+        flow_name: &'a str,
+        state: &'a State,
+    ) -> TaskRunEvent<'a> {
+        let meta = flow.definition.meta();
+        TaskRunEvent {
+            id: stand_in.id,
+            name: RunName::Numbered(flow_name, stand_in.count),
+            task_name: flow_name,
+            task_key: (meta.name, meta.source_hash),
+            task_version: Some(flow.definition.version()),
+            dynamic_key: DynamicKey::Counter(stand_in.count),
+            flow_run_id: Some(stand_in.flow_run_id),
+            parent: stand_in.parent,
+            child_flow_run_id: Some(context.id()),
+            tags: context.data().run_tags(),
+            inputs: &NO_INPUTS,
+            parameters: &Parameters::EMPTY,
+            run_count: self.machine.run_count(),
+            start_time: flow.start_time,
+            state,
+        }
+    }
+
+    /// The run's name as far as it is known.
+    pub(in crate::engine) fn name(&self) -> String {
+        match &self.target {
+            Target::Task(task) => match task.id {
+                Some(_) => {
+                    let state = State::new(StateType::Pending, self.attempt_began);
+                    self.task_event(task, &state).name.to_string()
+                }
+                None => task.options().task_name(task.definition).to_owned(),
+            },
+            Target::Flow(flow) => match &flow.context {
+                Some(context) => context.name().to_owned(),
+                None => flow.definition.name(),
+            },
+        }
+    }
+
+    /// True for a task run.
+    pub(in crate::engine) const fn is_task(&self) -> bool {
+        matches!(self.target, Target::Task(_))
+    }
+}
+
+static NO_INPUTS: TaskInputs = TaskInputs::new();

@@ -1,0 +1,35 @@
+//! Contexts, definitions, engine and recording of `context`, Prefect 3's programming model in Rust.
+//!
+//! Programs use the `context` crate, which re-exports what they need and adds the macros. The modules form layers; each
+//! uses only those below it (`tests/layering.rs` enforces the table):
+//!
+//! | layer | modules |
+//! |---|---|
+//! | doors | `private` |
+//! | surface | [`runtime`], [`program`] |
+//! | engine | [`engine`] |
+//! | ambient | [`context`] |
+//! | catalogue | [`registry`], [`definition`] |
+//! | services | [`record`], [`summary`] |
+//! | mechanism | `stack`, `runner` |
+//! | values | [`tags`], [`parameters`], [`names`], [`state`], [`asset`], [`settings`] |
+//! | ground | [`id`], [`clock`], [`secret`] |
+
+pub mod asset;
+pub mod clock;
+pub mod context;
+pub mod definition;
+pub mod engine;
+pub mod id;
+pub mod names;
+pub mod parameters;
+#[doc(hidden)]
+pub mod private;
+pub mod record;
+pub mod registry;
+mod runner;
+pub mod secret;
+pub mod settings;
+mod stack;
+pub mod state;
+pub mod tags;

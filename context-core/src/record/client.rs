@@ -1,0 +1,134 @@
+//! The client: the handle through which the engine records.
+
+use std::fmt;
+use std::sync::{Arc, LazyLock, RwLock};
+
+use super::{Interest, MemoryRecorder, Recorder, RunEvent};
+
+/// A cheap handle to a recorder, or to several.
+///
+/// The client in the innermost client context is the one every engine call uses.
+///
+/// # Example: watching a run
+///
+/// ```
+/// use context_core::record::Client;
+///
+/// let (client, recorder) = Client::in_memory();
+/// // Enter it with `AsyncClientContext::new(client).scope(..)`, then read `recorder`.
+/// assert!(recorder.events().is_empty());
+/// # drop(client);
+/// ```
+#[derive(Clone)]
+pub struct Client(Option<Arc<Recorders>>);
+
+struct Recorders {
+    interest: Interest,
+    list: Vec<Arc<dyn Recorder>>,
+}
+
+/// What runs outside every client context are recorded by; the entry point of a program may replace it.
+static DEFAULT: LazyLock<RwLock<Client>> = LazyLock::new(|| RwLock::new(Client::local()));
+
+impl Client {
+    /// A client of `recorder`.
+    pub fn new(recorder: Arc<dyn Recorder>) -> Self {
+        let interest = recorder.interest();
+        Self(Some(Arc::new(Recorders { interest, list: vec![recorder] })))
+    }
+
+    /// A client that keeps everything in memory, and what it keeps it in.
+    pub fn in_memory() -> (Self, Arc<MemoryRecorder>) {
+        let recorder = Arc::new(MemoryRecorder::new());
+        (Self::new(recorder.clone()), recorder)
+    }
+
+    /// A client that records nothing and prepares nothing: the fastest there is.
+    ///
+    /// Under it, a run's `parameters()` are empty.
+    pub const fn off() -> Self {
+        Self(None)
+    }
+
+    /// A client that records nothing but keeps a run's own parameters readable: the default.
+    pub fn local() -> Self {
+        let interest = Interest { every_state: false, parameters: true };
+        Self(Some(Arc::new(Recorders { interest, list: Vec::new() })))
+    }
+
+    /// The same client with one more recorder.
+    #[must_use]
+    pub fn and(&self, recorder: Arc<dyn Recorder>) -> Self {
+        let (interest, mut list) = match &self.0 {
+            Some(recorders) => (recorders.interest, recorders.list.clone()),
+            None => (Interest::ENDS, Vec::new()),
+        };
+        let interest = interest.or(recorder.interest());
+        list.push(recorder);
+        Self(Some(Arc::new(Recorders { interest, list })))
+    }
+
+    /// The client of runs outside every client context.
+    pub fn process_default() -> Self {
+        DEFAULT.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Replaces the client of runs outside every client context; for the entry point of a program.
+    pub fn set_process_default(client: Self) {
+        let mut default = DEFAULT.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let former = std::mem::replace(&mut *default, client);
+        drop(default);
+        drop(former);
+    }
+
+    /// True if anybody wants every state.
+    #[inline]
+    pub(crate) fn wants_every_state(&self) -> bool {
+        self.0.as_ref().is_some_and(|recorders| recorders.interest.every_state)
+    }
+
+    /// True if anybody wants parameters.
+    #[inline]
+    pub(crate) fn wants_parameters(&self) -> bool {
+        self.0.as_ref().is_some_and(|recorders| recorders.interest.parameters)
+    }
+
+    /// True if anybody records at all.
+    #[inline]
+    pub(crate) fn records(&self) -> bool {
+        self.0.as_ref().is_some_and(|recorders| !recorders.list.is_empty())
+    }
+
+    /// Tells every recorder.
+    pub(crate) fn record(&self, event: &RunEvent<'_>) {
+        if let Some(recorders) = &self.0 {
+            for recorder in &recorders.list {
+                recorder.record(event);
+            }
+        }
+    }
+
+    /// Tells every recorder that a top-level flow run has ended.
+    pub(crate) fn flush(&self) {
+        if let Some(recorders) = &self.0 {
+            for recorder in &recorders.list {
+                recorder.flush();
+            }
+        }
+    }
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::process_default()
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            None => f.write_str("Client(off)"),
+            Some(recorders) => f.debug_tuple("Client").field(&recorders.list).finish(),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Events: borrowed views of what happened to a run.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::asset::Asset;
+use crate::clock::Timestamp;
+use crate::id::{FlowRunId, TaskRunId};
+use crate::names::task_run_name;
+use crate::parameters::Parameters;
+use crate::state::State;
+use crate::tags::{TagNode, TagSet, Tags};
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum RunEvent<'a> {
+    /// A flow run entered a state.
+    FlowRun(FlowRunEvent<'a>),
+    /// A task run entered a state.
+    TaskRun(TaskRunEvent<'a>),
+    /// A task run read or made an asset.
+    Asset(AssetEvent<'a>),
+}
+
+/// A flow run entered a state.
+#[derive(Clone, Copy, Debug)]
+pub struct FlowRunEvent<'a> {
+    /// The run.
+    pub id: FlowRunId,
+    /// The run's name.
+    pub name: &'a str,
+    /// The flow's name.
+    pub flow_name: &'a str,
+    /// The flow's version.
+    pub flow_version: &'a str,
+    /// The task run that stands for this run in the flow run that called it.
+    pub parent_task_run_id: Option<TaskRunId>,
+    /// The run's tags.
+    pub tags: RunTags<'a>,
+    /// The parameters; empty if nobody wanted them.
+    pub parameters: &'a Parameters,
+    /// How many attempts have begun.
+    pub run_count: u32,
+    /// When the run was first `Running`.
+    pub start_time: Option<Timestamp>,
+    /// The state it entered.
+    pub state: &'a State,
+}
+
+/// A task run entered a state.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskRunEvent<'a> {
+    /// The run.
+    pub id: TaskRunId,
+    /// The run's name.
+    pub name: RunName<'a>,
+    /// The task's name.
+    pub task_name: &'a str,
+    /// The task's identity across runs: the function's name and a hash of its source.
+    pub task_key: (&'a str, &'a str),
+    /// The task's version, if it has one.
+    pub task_version: Option<&'a str>,
+    /// Tells the runs of one task in one flow run apart.
+    pub dynamic_key: DynamicKey,
+    /// The flow run it belongs to.
+    pub flow_run_id: Option<FlowRunId>,
+    /// The task run that called it.
+    pub parent: Option<TaskRunId>,
+    /// The flow run that it stands for.
+    pub child_flow_run_id: Option<FlowRunId>,
+    /// The run's tags.
+    pub tags: RunTags<'a>,
+    /// The runs that its arguments came from.
+    pub inputs: &'a TaskInputs,
+    /// The parameters; empty if nobody wanted them.
+    pub parameters: &'a Parameters,
+    /// How many attempts have begun.
+    pub run_count: u32,
+    /// When the run was first `Running`.
+    pub start_time: Option<Timestamp>,
+    /// The state it entered.
+    pub state: &'a State,
+}
+
+/// A dynamic key, put together when it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DynamicKey {
+    /// Drawn from the run's id.
+    Random(TaskRunId),
+    /// The n-th call of a subflow in its flow run.
+    Counter(u32),
+}
+
+impl fmt::Display for DynamicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Random(id) => id.dynamic_key().fmt(f),
+            Self::Counter(count) => count.fmt(f),
+        }
+    }
+}
+
+/// A task run's name, put together when it is read.
+#[derive(Clone, Copy, Debug)]
+pub enum RunName<'a> {
+    /// Made from a template or by a callable.
+    Custom(&'a str),
+    /// `{task}-{first three characters of the dynamic key}`, inside a flow run.
+    Derived(&'a str, TaskRunId),
+    /// The task's own name, outside a flow run.
+    Plain(&'a str),
+    /// `{flow}-{n}`: the run that stands for a subflow.
+    Numbered(&'a str, u32),
+}
+
+impl fmt::Display for RunName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Custom(name) | Self::Plain(name) => f.write_str(name),
+            Self::Derived(task, id) => f.write_str(&task_run_name(task, id.dynamic_key())),
+            Self::Numbered(flow, count) => write!(f, "{flow}-{count}"),
+        }
+    }
+}
+
+/// A run's tags, merged when they are read.
+#[derive(Clone, Copy, Debug)]
+pub struct RunTags<'a> {
+    /// The task's own.
+    pub own: Option<&'a Tags>,
+    /// Those that surround the call.
+    pub ambient: Option<&'a Arc<TagNode>>,
+}
+
+impl RunTags<'_> {
+    /// The merged set.
+    pub fn to_set(self) -> TagSet {
+        let ambient = self.ambient.map_or(TagSet::EMPTY, |node| node.merged().clone());
+        match self.own {
+            Some(own) if !own.is_empty() => own.iter().collect::<TagSet>().union(&ambient),
+            _ => ambient,
+        }
+    }
+}
+
+/// The runs that a task run's arguments came from.
+///
+/// A list of input names, each with the task runs found in it: one entry for each parameter that was given as a future,
+/// `wait_for`, and `__parents__` for the task run that made the call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TaskInputs(Vec<(&'static str, Vec<TaskRunId>)>);
+
+impl TaskInputs {
+    /// The name under which ordering-only dependencies stand.
+    pub const WAIT_FOR: &'static str = "wait_for";
+    /// The name under which the calling task run stands.
+    pub const PARENTS: &'static str = "__parents__";
+
+    /// No inputs.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Notes that input `name` came from `runs`; nothing is noted if there are none.
+    pub fn add(&mut self, name: &'static str, runs: Vec<TaskRunId>) {
+        if !runs.is_empty() {
+            self.0.push((name, runs));
+        }
+    }
+
+    /// Name and runs of each input.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &[TaskRunId])> {
+        self.0.iter().map(|(name, runs)| (*name, runs.as_slice()))
+    }
+
+    /// The runs of input `name`.
+    pub fn get(&self, name: &str) -> &[TaskRunId] {
+        self.0.iter().find(|(known, _)| *known == name).map_or(&[], |(_, runs)| runs)
+    }
+
+    /// True if no argument came from a run.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// A task run read or made an asset.
+#[derive(Clone, Copy, Debug)]
+pub struct AssetEvent<'a> {
+    /// Prefect's name of the event, such as `prefect.asset.materialization.succeeded`.
+    pub event: &'static str,
+    /// The asset.
+    pub asset: &'a Asset,
+    /// The task run.
+    pub task_run_id: TaskRunId,
+    /// The assets that it was made from.
+    pub upstream: &'a [Asset],
+    /// The tool that made it.
+    pub materialized_by: Option<&'a str>,
+    /// What the run said about it.
+    pub metadata: Option<&'a serde_json::Map<String, Value>>,
+}

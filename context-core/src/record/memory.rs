@@ -1,0 +1,333 @@
+//! The recorder that keeps everything, for tests and for looking at a run afterwards.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::{Map, Value};
+
+use super::event::DynamicKey;
+use super::{AssetEvent, FlowRunEvent, Recorder, RunEvent, TaskInputs, TaskRunEvent};
+use crate::asset::Asset;
+use crate::clock::Timestamp;
+use crate::id::{FlowRunId, TaskRunId};
+use crate::parameters::Parameters;
+use crate::state::State;
+use crate::tags::TagSet;
+
+/// A flow run as it was when it entered a state.
+#[derive(Clone, Debug)]
+pub struct FlowRun {
+    /// The run.
+    pub id: FlowRunId,
+    /// The run's name.
+    pub name: String,
+    /// The flow's name.
+    pub flow_name: String,
+    /// The flow's version.
+    pub flow_version: String,
+    /// The task run that stands for this run in the flow run that called it.
+    pub parent_task_run_id: Option<TaskRunId>,
+    /// The run's tags.
+    pub tags: TagSet,
+    /// The parameters.
+    pub parameters: Parameters,
+    /// How many attempts have begun.
+    pub run_count: u32,
+    /// When the run was first `Running`.
+    pub start_time: Option<Timestamp>,
+}
+
+/// A task run as it was when it entered a state.
+#[derive(Clone, Debug)]
+pub struct TaskRun {
+    /// The run.
+    pub id: TaskRunId,
+    /// The run's name.
+    pub name: String,
+    /// The task's name.
+    pub task_name: String,
+    /// The task's identity across runs.
+    pub task_key: String,
+    /// The task's version, if it has one.
+    pub task_version: Option<String>,
+    /// Tells the runs of one task in one flow run apart.
+    pub dynamic_key: String,
+    /// The flow run it belongs to.
+    pub flow_run_id: Option<FlowRunId>,
+    /// The task run that called it.
+    pub parent: Option<TaskRunId>,
+    /// The flow run that it stands for.
+    pub child_flow_run_id: Option<FlowRunId>,
+    /// The run's tags.
+    pub tags: TagSet,
+    /// The runs that its arguments came from.
+    pub inputs: TaskInputs,
+    /// The parameters.
+    pub parameters: Parameters,
+    /// How many attempts have begun.
+    pub run_count: u32,
+    /// When the run was first `Running`.
+    pub start_time: Option<Timestamp>,
+}
+
+/// One event, kept.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Recorded {
+    /// A flow run entered a state.
+    FlowRun(FlowRun, State),
+    /// A task run entered a state.
+    TaskRun(TaskRun, State),
+    /// A task run read or made an asset.
+    Asset {
+        /// Prefect's name of the event.
+        event: &'static str,
+        /// The asset.
+        asset: Asset,
+        /// The task run.
+        task_run_id: TaskRunId,
+        /// The assets that it was made from.
+        upstream: Vec<Asset>,
+        /// The tool that made it.
+        materialized_by: Option<String>,
+        /// What the run said about it.
+        metadata: Option<Map<String, Value>>,
+    },
+}
+
+/// Keeps every event in memory, in the order in which they were recorded.
+///
+/// # Example
+///
+/// ```
+/// use context_core::record::MemoryRecorder;
+///
+/// let recorder = MemoryRecorder::new();
+/// assert_eq!(recorder.transcript(), "");
+/// ```
+#[derive(Debug, Default)]
+pub struct MemoryRecorder {
+    events: Mutex<Vec<Recorded>>,
+}
+
+impl MemoryRecorder {
+    /// A recorder with nothing in it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Everything recorded so far.
+    pub fn events(&self) -> Vec<Recorded> {
+        self.lock().clone()
+    }
+
+    /// The states of the task runs of the task called `task_name`, one list for each run, in the order of their
+    /// first states.
+    pub fn task_states(&self, task_name: &str) -> Vec<Vec<State>> {
+        let mut order = Vec::new();
+        let mut states: HashMap<TaskRunId, Vec<State>> = HashMap::new();
+        for event in self.lock().iter() {
+            if let Recorded::TaskRun(run, state) = event
+                && run.task_name == task_name
+            {
+                states
+                    .entry(run.id)
+                    .or_insert_with(|| {
+                        order.push(run.id);
+                        Vec::new()
+                    })
+                    .push(state.clone());
+            }
+        }
+        order.into_iter().filter_map(|id| states.remove(&id)).collect()
+    }
+
+    /// The last record of every task run, in the order of their first states.
+    pub fn task_runs(&self) -> Vec<(TaskRun, State)> {
+        let mut order = Vec::new();
+        let mut last = HashMap::new();
+        for event in self.lock().iter() {
+            if let Recorded::TaskRun(run, state) = event
+                && last.insert(run.id, (run.clone(), state.clone())).is_none()
+            {
+                order.push(run.id);
+            }
+        }
+        order.into_iter().filter_map(|id| last.remove(&id)).collect()
+    }
+
+    /// The last record of every flow run, in the order of their first states.
+    pub fn flow_runs(&self) -> Vec<(FlowRun, State)> {
+        let mut order = Vec::new();
+        let mut last = HashMap::new();
+        for event in self.lock().iter() {
+            if let Recorded::FlowRun(run, state) = event
+                && last.insert(run.id, (run.clone(), state.clone())).is_none()
+            {
+                order.push(run.id);
+            }
+        }
+        order.into_iter().filter_map(|id| last.remove(&id)).collect()
+    }
+
+    /// What happened as text, one line for each run in the order of their first states, indented under the run that
+    /// called it. Ids, random names and times are left out, so that two runs of one program give one text.
+    ///
+    /// ```text
+    /// flow crawl: Pending, Running, Completed
+    ///   task fetch [io]: Pending, Running, Retrying, Completed
+    /// ```
+    pub fn transcript(&self) -> String {
+        transcript(&self.lock())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Recorded>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Recorder for MemoryRecorder {
+    fn record(&self, event: &RunEvent<'_>) {
+        let recorded = match event {
+            RunEvent::FlowRun(event) => Recorded::FlowRun(flow_run(event), event.state.clone()),
+            RunEvent::TaskRun(event) => Recorded::TaskRun(task_run(event), event.state.clone()),
+            RunEvent::Asset(event) => asset(event),
+        };
+        self.lock().push(recorded);
+    }
+}
+
+fn flow_run(event: &FlowRunEvent<'_>) -> FlowRun {
+    FlowRun {
+        id: event.id,
+        name: event.name.to_owned(),
+        flow_name: event.flow_name.to_owned(),
+        flow_version: event.flow_version.to_owned(),
+        parent_task_run_id: event.parent_task_run_id,
+        tags: event.tags.to_set(),
+        parameters: event.parameters.clone(),
+        run_count: event.run_count,
+        start_time: event.start_time,
+    }
+}
+
+fn task_run(event: &TaskRunEvent<'_>) -> TaskRun {
+    let (function, hash) = event.task_key;
+    TaskRun {
+        id: event.id,
+        name: event.name.to_string(),
+        task_name: event.task_name.to_owned(),
+        task_key: format!("{function}-{hash}"),
+        task_version: event.task_version.map(ToOwned::to_owned),
+        dynamic_key: match (event.dynamic_key, event.flow_run_id) {
+            // Outside a flow run the key alone has to tell tasks apart, too.
+            (DynamicKey::Random(id), None) => {
+                format!("{function}-{hash}-{}", id.dynamic_key().as_simple())
+            }
+            (key, _) => key.to_string(),
+        },
+        flow_run_id: event.flow_run_id,
+        parent: event.parent,
+        child_flow_run_id: event.child_flow_run_id,
+        tags: event.tags.to_set(),
+        inputs: event.inputs.clone(),
+        parameters: event.parameters.clone(),
+        run_count: event.run_count,
+        start_time: event.start_time,
+    }
+}
+
+fn asset(event: &AssetEvent<'_>) -> Recorded {
+    Recorded::Asset {
+        event: event.event,
+        asset: event.asset.clone(),
+        task_run_id: event.task_run_id,
+        upstream: event.upstream.to_vec(),
+        materialized_by: event.materialized_by.map(ToOwned::to_owned),
+        metadata: event.metadata.cloned(),
+    }
+}
+
+/// A run in the transcript: its line, the states it went through, and the runs below it.
+struct Line {
+    title: String,
+    states: Vec<String>,
+    children: Vec<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Id {
+    Flow(FlowRunId),
+    Task(TaskRunId),
+}
+
+fn transcript(events: &[Recorded]) -> String {
+    let mut lines: Vec<Line> = Vec::new();
+    let mut index: HashMap<Id, usize> = HashMap::new();
+    let mut roots = Vec::new();
+    for event in events {
+        let (id, parent, state) = match event {
+            Recorded::FlowRun(run, state) => {
+                (Id::Flow(run.id), run.parent_task_run_id.map(Id::Task), state)
+            }
+            Recorded::TaskRun(run, state) => {
+                let parent = run.parent.map(Id::Task).or(run.flow_run_id.map(Id::Flow));
+                (Id::Task(run.id), parent, state)
+            }
+            Recorded::Asset { event, asset, task_run_id, .. } => {
+                if let Some(&line) = index.get(&Id::Task(*task_run_id)) {
+                    lines[line].states.push(format!("<{event} {}>", asset.key()));
+                }
+                continue;
+            }
+        };
+        let line = *index.entry(id).or_insert_with(|| {
+            let line = lines.len();
+            lines.push(Line { title: title(event), states: Vec::new(), children: Vec::new() });
+            match parent.filter(|parent| *parent != id) {
+                Some(_) => {}
+                None => roots.push(line),
+            }
+            line
+        });
+        if lines[line].states.is_empty()
+            && let Some(parent) = parent
+        {
+            match index.get(&parent).copied() {
+                Some(parent) => lines[parent].children.push(line),
+                None => roots.push(line),
+            }
+        }
+        lines[line].states.push(shown(state));
+    }
+    let mut text = String::new();
+    let mut stack: Vec<(usize, usize)> = roots.into_iter().rev().map(|line| (line, 0)).collect();
+    while let Some((line, depth)) = stack.pop() {
+        let Line { title, states, children } = &lines[line];
+        let states = states.join(", ");
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{:indent$}{title}: {states}", "", indent = depth * 2);
+        stack.extend(children.iter().rev().map(|child| (*child, depth + 1)));
+    }
+    text
+}
+
+fn title(event: &Recorded) -> String {
+    let (kind, name, tags) = match event {
+        Recorded::FlowRun(run, _) => ("flow", &run.flow_name, &run.tags),
+        Recorded::TaskRun(run, _) if run.child_flow_run_id.is_some() => {
+            ("subflow", &run.name, &run.tags)
+        }
+        Recorded::TaskRun(run, _) => ("task", &run.task_name, &run.tags),
+        Recorded::Asset { .. } => unreachable!("an asset event opens no line"),
+    };
+    if tags.is_empty() { format!("{kind} {name}") } else { format!("{kind} {name} [{tags}]") }
+}
+
+fn shown(state: &State) -> String {
+    match state.message() {
+        Some(message) => format!("{}({message})", state.name()),
+        None => state.name().to_owned(),
+    }
+}

@@ -1,0 +1,133 @@
+//! Values that must not be printed by accident.
+//!
+//! A [`Secret`] shows as `********` in `Debug`, `Display` and every serialized form. The value is
+//! reached only by a method whose name says so, hence a search for `expose` finds every place that
+//! can leak. Serializers of contexts and settings take a [`Secrets`] argument to decide.
+//!
+//! This module is a leaf. It does not protect memory: a secret is an ordinary value that is not
+//! wiped when it is dropped.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+/// What stands for a secret wherever it is shown.
+pub const MASK: &str = "********";
+
+/// A value that is masked whenever it is shown or serialized.
+///
+/// # Examples
+///
+/// ```
+/// use context_core::secret::Secret;
+///
+/// let key = Secret::new("pnu_123".to_owned());
+/// assert_eq!(format!("{key} {key:?}"), "******** ********");
+/// assert_eq!(key.expose(), "pnu_123");
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret<T>(T);
+
+impl<T> Secret<T> {
+    /// Wraps `value`.
+    pub const fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value itself. Do not print it.
+    pub const fn expose(&self) -> &T {
+        &self.0
+    }
+
+    /// The value itself, by value.
+    pub fn into_exposed(self) -> T {
+        self.0
+    }
+}
+
+impl<T> From<T> for Secret<T> {
+    fn from(value: T) -> Self {
+        Self(value)
+    }
+}
+
+impl<T> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
+    }
+}
+
+impl<T> fmt::Display for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
+    }
+}
+
+impl<T> Serialize for Secret<T> {
+    /// Always the mask. Whoever must hand on the value itself exposes it.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(MASK)
+    }
+}
+
+/// Whether a serialized context or settings object contains its secrets.
+///
+/// The default is to mask them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Secrets {
+    /// Secrets are replaced by [`MASK`]: for logs, snapshots and people.
+    #[default]
+    Masked,
+    /// Secrets are included: for a process that must act in this one's place.
+    Included,
+}
+
+impl Secrets {
+    /// The text of `secret` under this policy.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use context_core::secret::{Secret, Secrets};
+    ///
+    /// let key = Secret::new("pnu_123".to_owned());
+    /// assert_eq!(Secrets::Masked.text(&key), "********");
+    /// assert_eq!(Secrets::Included.text(&key), "pnu_123");
+    /// ```
+    pub fn text<T: AsRef<str>>(self, secret: &Secret<T>) -> &str {
+        match self {
+            Self::Masked => MASK,
+            Self::Included => secret.expose().as_ref(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_shown_form_contains_the_value() {
+        #[derive(Debug, Serialize)]
+        struct Login {
+            user: &'static str,
+            key: Option<Secret<&'static str>>,
+        }
+        let login = Login { user: "marvin", key: Some(Secret::new("hunter2")) };
+        let shown = format!(
+            "{login:?} {login:#?} {} {}",
+            login.user,
+            serde_json::to_string(&login).unwrap()
+        );
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert!(shown.contains("\"key\":\"********\""), "{shown}");
+    }
+
+    #[test]
+    fn a_secret_is_read_as_its_value() {
+        let key: Secret<String> = serde_json::from_str("\"abc\"").unwrap();
+        assert_eq!(key.clone().into_exposed(), "abc");
+        assert_eq!(key, Secret::from("abc".to_owned()));
+    }
+}

@@ -1,0 +1,41 @@
+# Everyday commands. CI runs `.ci/run`, which is the authority on what must pass.
+
+# List the recipes.
+default:
+    @just --list
+
+# All that CI checks.
+check:
+    .ci/run
+
+# Unit, integration and documentation tests.
+test *args:
+    cargo test --workspace {{ args }}
+
+# Each test in its own process, which shows hidden globals the other way round.
+nextest *args:
+    cargo nextest run --workspace {{ args }}
+
+# Format everything.
+fmt:
+    cargo fmt --all
+
+# Lints, with warnings as errors.
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Documentation, with warnings as errors.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# Licences, duplicate crates, sources.
+deny:
+    cargo deny check bans licenses sources
+
+# Run one example.
+example name *args:
+    cargo run --example {{ name }} -- {{ args }}
+
+# Run all benchmarks.
+bench *args:
+    cargo bench --workspace {{ args }}

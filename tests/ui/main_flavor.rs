@@ -1,0 +1,4 @@
+//! There are two flavors.
+
+#[context::main(flavor = "threads")]
+async fn main() {}

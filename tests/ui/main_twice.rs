@@ -1,0 +1,5 @@
+//! One runtime is enough.
+
+#[context::main]
+#[tokio::main]
+async fn main() {}

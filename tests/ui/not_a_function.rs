@@ -1,0 +1,14 @@
+//! Attributes of functions go on functions.
+
+use context::prelude::*;
+
+#[task]
+struct Add;
+
+#[flow]
+impl Add {}
+
+#[task]
+mod add {}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! Options are not fields.
+
+use context::prelude::*;
+
+#[task(retries: 3)]
+fn add(x: u8) -> u8 {
+    x
+}
+
+fn main() {}

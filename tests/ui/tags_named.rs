@@ -1,0 +1,7 @@
+//! Tags have no names.
+
+use context::prelude::*;
+
+fn main() {
+    tags!(tag = "a");
+}

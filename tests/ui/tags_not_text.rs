@@ -1,0 +1,7 @@
+//! Tags are text.
+
+use context::prelude::*;
+
+fn main() {
+    tags!(1, 'b', {});
+}

@@ -1,0 +1,7 @@
+//! After `=>` comes a block.
+
+use context::prelude::*;
+
+fn main() {
+    tags!("a" =>);
+}
