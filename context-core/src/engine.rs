@@ -33,6 +33,6 @@ pub use input::{AllowFailure, Input, IntoInput, Upstream, WaitFor, allow_failure
 pub use map::{IntoMapInput, MapInput, Unmapped, unmapped};
 pub use options::{FlowWithOptions, WithOptions};
 pub use submit::{
-    ArgumentList, FlowCaller, IntoInputs, IntoMapInputs, MayCall, MayNotCall, MayNotSubmit,
-    MaySubmit, OwnedCall, Prepared, SubmitProbe, Submitter,
+    ArgumentList, EachInput, FlowCaller, IntoInputs, IntoMapInputs, MayCall, MayNotCall,
+    MayNotSubmit, MaySubmit, OwnedCall, Prepared, SubmitProbe, Submitter,
 };

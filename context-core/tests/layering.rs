@@ -27,6 +27,8 @@ const ROWS: &[(&str, &[&str])] = &[
 const NEIGHBOURS: &[(&str, &str, &str)] = &[
     ("id", "clock", "an id begins with the time of its creation"),
     ("names", "parameters", "templates are filled in from parameters"),
+    ("state", "names", "a name that cannot be made is one of the errors of a run"),
+    ("summary", "record", "the summary is a recorder"),
     ("registry", "definition", "what is registered are definitions"),
 ];
 

@@ -55,7 +55,7 @@ impl Shared {
         match retries.try_into() {
             Ok(retries) => self.retries = Some(retries),
             Err(_) => {
-                self.reject("retries", format!("is {retries}, but must be from 0 to {}", u32::MAX))
+                self.reject("retries", format!("is {retries}, but must be from 0 to {}", u32::MAX));
             }
         }
     }

@@ -31,9 +31,12 @@ pub trait Body {
 pub struct Once<A, F>(Option<(A, F)>);
 
 impl<A, F> Once<A, F> {
-    /// Ties `function` to its arguments.
+    /// Ties `function` to its arguments. The bound tells the compiler what a closure takes.
     #[inline]
-    pub const fn new(arguments: A, function: F) -> Self {
+    pub const fn new<T>(arguments: A, function: F) -> Self
+    where
+        F: FnOnce(A) -> T,
+    {
         Self(Some((arguments, function)))
     }
 }
@@ -60,8 +63,11 @@ pub struct Retried<A, F> {
 }
 
 impl<A, F> Retried<A, F> {
-    /// Ties `function` to its arguments.
-    pub const fn new(arguments: A, function: F) -> Self {
+    /// Ties `function` to its arguments. The bound tells the compiler what a closure takes.
+    pub const fn new<T>(arguments: A, function: F) -> Self
+    where
+        F: FnMut(A) -> T,
+    {
         Self { arguments: Some(arguments), function }
     }
 }
@@ -266,11 +272,11 @@ impl<T> SendProbe<T> {
 /// A future that may move between threads.
 pub trait SendFuture<R> {
     /// The attempt.
-    fn into_async(&self) -> Attempt<R>;
+    fn start_async(&self) -> Attempt<R>;
 }
 
 impl<R, F: Future<Output = R> + Send + 'static> SendFuture<R> for &SendProbe<F> {
-    fn into_async(&self) -> Attempt<R> {
+    fn start_async(&self) -> Attempt<R> {
         Attempt::Async(Box::pin(self.take()))
     }
 }
@@ -278,11 +284,11 @@ impl<R, F: Future<Output = R> + Send + 'static> SendFuture<R> for &SendProbe<F> 
 /// A future that may not.
 pub trait LocalFuture<R> {
     /// Does not compile.
-    fn into_async(&self) -> Attempt<R>;
+    fn start_async(&self) -> Attempt<R>;
 }
 
 impl<R, F: Future<Output = R>> LocalFuture<R> for SendProbe<F> {
-    fn into_async(&self) -> Attempt<R> {
+    fn start_async(&self) -> Attempt<R> {
         const { Bound::<F>::FUTURE };
         unreachable!("the line above does not compile")
     }
@@ -291,7 +297,7 @@ impl<R, F: Future<Output = R>> LocalFuture<R> for SendProbe<F> {
 /// Arguments that may move to another thread.
 pub trait SendArguments<R> {
     /// The attempt.
-    fn into_blocking(&self) -> Attempt<R>;
+    fn start_blocking(&self) -> Attempt<R>;
 }
 
 impl<R, A, F> SendArguments<R> for &SendProbe<(A, F)>
@@ -299,7 +305,7 @@ where
     A: Send + 'static,
     F: FnOnce(A) -> R + Send + 'static,
 {
-    fn into_blocking(&self) -> Attempt<R> {
+    fn start_blocking(&self) -> Attempt<R> {
         let (arguments, function) = self.take();
         Attempt::Blocking(Box::new(move || function(arguments)))
     }
@@ -308,11 +314,11 @@ where
 /// Arguments that may not.
 pub trait LocalArguments<R> {
     /// Does not compile.
-    fn into_blocking(&self) -> Attempt<R>;
+    fn start_blocking(&self) -> Attempt<R>;
 }
 
 impl<R, A, F: FnOnce(A) -> R> LocalArguments<R> for SendProbe<(A, F)> {
-    fn into_blocking(&self) -> Attempt<R> {
+    fn start_blocking(&self) -> Attempt<R> {
         const { Bound::<(A, F)>::ARGUMENTS };
         unreachable!("the line above does not compile")
     }
@@ -343,7 +349,7 @@ macro_rules! __async_attempt {
     ($name:literal, $future:expr) => {{
         #[allow(unused_imports, reason = "only one of them is chosen")]
         use $crate::engine::{LocalFuture as _, SendFuture as _};
-        (&&$crate::engine::SendProbe::new($future)).into_async()
+        (&&$crate::engine::SendProbe::new($future)).start_async()
     }};
 }
 
@@ -358,6 +364,6 @@ macro_rules! __blocking_attempt {
             (arguments, function)
         }
         (&&$crate::engine::SendProbe::new(function::<$types, _, _>($arguments, $function)))
-            .into_blocking()
+            .start_blocking()
     }};
 }

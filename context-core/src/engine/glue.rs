@@ -199,11 +199,11 @@ pub mod probe {
 
     /// An error with a source chain.
     pub trait KeptWhole {
-        fn into_failure(&self) -> Failure;
+        fn keep(&self) -> Failure;
     }
 
     impl<E: Into<Box<dyn Error + Send + Sync>>> KeptWhole for &&&Kept<E> {
-        fn into_failure(&self) -> Failure {
+        fn keep(&self) -> Failure {
             let error: Box<dyn Error + Send + Sync> = self.take().into();
             let message = error.to_string();
             Failure { source: Some(Arc::from(error)), ..failure::<E>(message) }
@@ -212,33 +212,33 @@ pub mod probe {
 
     /// An error that can be displayed.
     pub trait KeptAsText {
-        fn into_failure(&self) -> Failure;
+        fn keep(&self) -> Failure;
     }
 
     impl<E: Display> KeptAsText for &&Kept<E> {
-        fn into_failure(&self) -> Failure {
+        fn keep(&self) -> Failure {
             failure::<E>(self.take().to_string())
         }
     }
 
     /// An error that can be debugged.
     pub trait KeptAsDebug {
-        fn into_failure(&self) -> Failure;
+        fn keep(&self) -> Failure;
     }
 
     impl<E: Debug> KeptAsDebug for &Kept<E> {
-        fn into_failure(&self) -> Failure {
+        fn keep(&self) -> Failure {
             failure::<E>(format!("{:?}", self.take()))
         }
     }
 
     /// Anything else.
     pub trait KeptAsName {
-        fn into_failure(&self) -> Failure;
+        fn keep(&self) -> Failure;
     }
 
     impl<E> KeptAsName for Kept<E> {
-        fn into_failure(&self) -> Failure {
+        fn keep(&self) -> Failure {
             drop(self.take());
             failure::<E>(short_type_name::<E>().to_owned())
         }
@@ -287,9 +287,7 @@ macro_rules! __value {
                 use $crate::engine::probe::{
                     KeptAsDebug as _, KeptAsName as _, KeptAsText as _, KeptWhole as _,
                 };
-                ::core::result::Result::Err(
-                    (&&&&$crate::engine::probe::Kept::new(error)).into_failure(),
-                )
+                ::core::result::Result::Err((&&&&$crate::engine::probe::Kept::new(error)).keep())
             }
         }
     };

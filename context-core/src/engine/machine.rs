@@ -198,3 +198,254 @@ impl Machine {
         (Phase::AwaitingRetry, state, Then::Delay(delay))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    const PHASES: [Phase; 5] =
+        [Phase::New, Phase::Pending, Phase::Running, Phase::AwaitingRetry, Phase::Ended];
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn fail(delay: Option<Duration>) -> Input {
+        Input::Fail { name: None, message: "no".to_owned(), delay }
+    }
+
+    /// One input of each kind, in the order of the columns below; `Fail` without a delay.
+    fn inputs() -> [Input; 9] {
+        let message = || "no".to_owned();
+        [
+            Input::Create,
+            Input::Begin,
+            Input::Succeed,
+            fail(None),
+            Input::Resume,
+            Input::Unready { message: message() },
+            Input::Reject { message: message() },
+            Input::Crash { message: message() },
+            Input::Cancel { message: message() },
+        ]
+    }
+
+    /// A machine in the middle of its life.
+    fn machine(subject: Subject, phase: Phase, run_count: u32, retries: u32) -> Machine {
+        let last = Timestamp::from_nanos(1_000_000);
+        Machine { subject, retries, run_count, phase, last }
+    }
+
+    fn at(micros: i64) -> Timestamp {
+        Timestamp::from_nanos(micros * 1_000)
+    }
+
+    /// What one step does, as text; `-` if it cannot happen.
+    fn outcome(mut machine: Machine, input: Input) -> String {
+        let before = format!("{machine:?}");
+        match machine.step(at(5_000), input) {
+            None => {
+                assert_eq!(format!("{machine:?}"), before, "what cannot happen changes nothing");
+                "-".to_owned()
+            }
+            Some((state, then)) => {
+                assert_eq!((state.timestamp(), machine.last), (at(5_000), at(5_000)));
+                assert_eq!(machine.is_open(), then != Then::End);
+                format!("{state} {then:?}")
+            }
+        }
+    }
+
+    #[test]
+    fn every_pair_of_phase_and_input_without_retries() {
+        const FAILED: &str = "Failed('no') End";
+        const CRASHED: &str = "Crashed('no') End";
+        const CANCELLED: &str = "Cancelled('no') End";
+        const NOT_READY: &str = "NotReady('no', type=PENDING) End";
+        const RETRYING: [&str; 2] = ["Retrying(type=RUNNING) Attempt", "Running() Attempt"];
+
+        for (subject, resumed) in [Subject::Task, Subject::Flow].into_iter().zip(RETRYING) {
+            // Create, Begin, Succeed, Fail, Resume, Unready, Reject, Crash, Cancel.
+            let table = [
+                ["Pending() AwaitInputs", "-", "-", "-", "-", "-", "-", "-", "-"],
+                [
+                    "-", "Running() Attempt", "-", "-", "-", NOT_READY, FAILED, CRASHED, CANCELLED,
+                ],
+                ["-", "-", "Completed() End", FAILED, "-", "-", FAILED, CRASHED, CANCELLED],
+                ["-", "-", "-", "-", resumed, "-", FAILED, CRASHED, CANCELLED],
+                ["-"; 9],
+            ];
+            for (phase, row) in PHASES.into_iter().zip(table) {
+                let run_count = u32::from(!matches!(phase, Phase::New | Phase::Pending));
+                for (input, expected) in inputs().into_iter().zip(row) {
+                    let found = outcome(machine(subject, phase, run_count, 0), input.clone());
+                    assert_eq!(found, expected, "{subject:?} in {phase:?} on {input:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_failure_with_retries_left_is_shown_as_each_subject_shows_it() {
+        let awaiting = "AwaitingRetry('no', type=SCHEDULED) Delay";
+        let table = [
+            (Subject::Task, None, "Retrying(type=RUNNING) Attempt".to_owned()),
+            (Subject::Task, Some(Duration::ZERO), format!("{awaiting}(0ns)")),
+            (Subject::Task, Some(SECOND), format!("{awaiting}(1s)")),
+            (Subject::Flow, None, format!("{awaiting}(0ns)")),
+            (Subject::Flow, Some(Duration::ZERO), format!("{awaiting}(0ns)")),
+            (Subject::Flow, Some(SECOND), format!("{awaiting}(1s)")),
+        ];
+        for (subject, delay, expected) in table {
+            for (run_count, retries) in [(1, 1), (2, 5), (1, u32::MAX)] {
+                let running = machine(subject, Phase::Running, run_count, retries);
+                assert_eq!(outcome(running, fail(delay)), expected, "{subject:?} {delay:?}");
+            }
+            for (run_count, retries) in [(1, 0), (3, 2), (4, 2)] {
+                let running = machine(subject, Phase::Running, run_count, retries);
+                assert_eq!(outcome(running, fail(delay)), "Failed('no') End");
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_final_failure_bears_its_name() {
+        let timed_out =
+            || Input::Fail { name: Some("TimedOut"), message: "slow".to_owned(), delay: None };
+        let last = machine(Subject::Task, Phase::Running, 1, 0);
+        assert_eq!(outcome(last, timed_out()), "TimedOut('slow', type=FAILED) End");
+        let first = machine(Subject::Flow, Phase::Running, 1, 1);
+        let expected = "AwaitingRetry('slow', type=SCHEDULED) Delay(0ns)";
+        assert_eq!(outcome(first, timed_out()), expected);
+    }
+
+    #[test]
+    fn a_scheduled_retry_is_due_after_its_delay() {
+        let mut running = machine(Subject::Task, Phase::Running, 1, 1);
+        let (state, _) = running.step(at(5_000), fail(Some(SECOND))).unwrap();
+        assert_eq!(state.scheduled_time(), Some(at(1_005_000)));
+    }
+
+    #[test]
+    fn a_clock_that_stands_still_or_goes_back_does_not_stop_a_run() {
+        let mut machine = Machine::new(Subject::Task);
+        let mut times = Vec::new();
+        for (now, input) in [(50, Input::Create), (50, Input::Begin), (1, Input::Succeed)] {
+            times.push(machine.step(at(now), input).unwrap().0.timestamp());
+        }
+        assert_eq!(times, [at(50), at(51), at(52)]);
+    }
+
+    fn input() -> impl Strategy<Value = Input> {
+        let delay = prop_oneof![
+            2 => Just(None),
+            1 => (0..5_000_u64).prop_map(|micros| Some(Duration::from_micros(micros))),
+        ];
+        let name = prop_oneof![Just(None), Just(Some("TimedOut"))];
+        let message = || Just("no".to_owned());
+        // What keeps a run going is more likely than what ends it.
+        prop_oneof![
+            8 => Just(Input::Create),
+            8 => Just(Input::Begin),
+            8 => (name, delay)
+                .prop_map(|(name, delay)| Input::Fail { name, message: "no".to_owned(), delay }),
+            8 => Just(Input::Resume),
+            1 => Just(Input::Succeed),
+            1 => message().prop_map(|message| Input::Unready { message }),
+            1 => message().prop_map(|message| Input::Reject { message }),
+            1 => message().prop_map(|message| Input::Crash { message }),
+            1 => message().prop_map(|message| Input::Cancel { message }),
+        ]
+    }
+
+    fn subject() -> impl Strategy<Value = Subject> {
+        prop_oneof![Just(Subject::Task), Just(Subject::Flow)]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn random_walks_end_once_and_in_order(
+            subject in subject(),
+            retries in 0..4_u32,
+            // Clocks may stand still and go back.
+            walk in vec((0..3_000_000_i64, input()), 0..80),
+        ) {
+            let mut machine = Machine::new(subject);
+            machine.set_retries(retries);
+            let mut states: Vec<State> = Vec::new();
+            let (mut attempts, mut waiting_since) = (0, None);
+            for (nanos, input) in walk {
+                let before = (format!("{machine:?}"), machine.is_open(), machine.is_new());
+                let now = Timestamp::from_nanos(nanos);
+                let Some((state, then)) = machine.step(now, input.clone()) else {
+                    prop_assert_eq!(format!("{machine:?}"), before.0, "it has moved");
+                    continue;
+                };
+                // Nothing but its creation happens to a new run, and nothing at all to an ended one.
+                prop_assert_eq!(before.2, matches!(input, Input::Create));
+                prop_assert!(before.1 || before.2, "an ended run has moved");
+                if let Some(last) = states.last() {
+                    let step = state.timestamp().since(last.timestamp());
+                    prop_assert!(step >= Timestamp::STATE_STEP, "{step:?} after {last:?}");
+                }
+                prop_assert!(state.timestamp() >= now);
+                attempts += u32::from(then == Then::Attempt);
+                prop_assert!(attempts <= retries + 1, "attempt {} of {}", attempts, retries + 1);
+                prop_assert_eq!(waiting_since.is_some(), machine_was_waiting(&states));
+                waiting_since = match then {
+                    Then::Delay(delay) => {
+                        prop_assert_eq!(state.scheduled_time(), Some(state.timestamp().plus(delay)));
+                        Some(state.timestamp())
+                    }
+                    _ => None,
+                };
+                // Then and state say the same.
+                let final_state = state.is_terminal() || state.name() == "NotReady";
+                prop_assert_eq!(then == Then::End, final_state);
+                prop_assert_eq!(then == Then::Attempt, state.state_type() == StateType::Running);
+                prop_assert_eq!(machine.is_open(), !final_state);
+                states.push(state);
+                prop_assert_eq!(machine.run_count(), attempts);
+            }
+            let running = states.iter().filter(|state| state.state_type() == StateType::Running);
+            prop_assert_eq!(running.count(), machine.run_count() as usize);
+            let ends = states.iter().filter(|s| s.is_terminal() || s.name() == "NotReady").count();
+            prop_assert_eq!(ends, usize::from(!machine.is_open() && !machine.is_new()));
+        }
+
+        /// A driver that does what it is told makes exactly as many attempts as it may.
+        #[test]
+        fn a_run_that_always_fails_is_attempted_once_more_than_it_is_retried(
+            subject in subject(),
+            retries in 0..20_u32,
+            delays in vec(proptest::option::of(0..3_u64), 20),
+        ) {
+            let mut machine = Machine::new(subject);
+            machine.set_retries(retries);
+            let mut next = Input::Create;
+            let mut attempts = 0;
+            let last = loop {
+                let (state, then) = machine.step(at(1), next).expect("a driver does what can be done");
+                next = match then {
+                    Then::AwaitInputs => Input::Begin,
+                    Then::Attempt => {
+                        prop_assert_eq!(machine.retries_used(), attempts);
+                        prop_assert_eq!(machine.is_last_attempt(), attempts == retries);
+                        attempts += 1;
+                        fail(delays[attempts as usize % delays.len()].map(Duration::from_micros))
+                    }
+                    Then::Delay(_) => Input::Resume,
+                    Then::End => break state,
+                };
+            };
+            prop_assert_eq!(attempts, retries + 1);
+            prop_assert_eq!(last.state_type(), StateType::Failed);
+        }
+    }
+
+    fn machine_was_waiting(states: &[State]) -> bool {
+        states.last().is_some_and(|state| state.state_type() == StateType::Scheduled)
+    }
+}

@@ -31,7 +31,7 @@ use crate::state::{
     Failure, MissingContext, RunError, RunErrorKind, State, StateType, panic_message,
 };
 
-pub use arguments::{ArgumentList, IntoInputs, IntoMapInputs};
+pub use arguments::{ArgumentList, EachInput, IntoInputs, IntoMapInputs};
 
 /// A call with everything it needs but its run.
 pub struct Prepared<Args: ArgumentList, Options> {
@@ -230,7 +230,7 @@ struct Waiting<C, Args: ArgumentList> {
 }
 
 /// A run and its function, ready to be attempted; or the run and why it never will be.
-type Resolved<C, Args> = Result<(Run, Owned<C, Args>), (Run, RunError)>;
+type Resolved<C, Args> = Result<(Run, Owned<C, Args>), Box<(Run, RunError)>>;
 
 impl<C: Callable<Args>, Args: ArgumentList> Waiting<C, Args> {
     fn new<Options>(run: Run, prepared: Prepared<Args, Options>) -> Self {
@@ -242,7 +242,7 @@ impl<C: Callable<Args>, Args: ArgumentList> Waiting<C, Args> {
 
     async fn later(mut self) -> Resolved<C, Args> {
         if let Err(error) = self.create() {
-            return Err((self.run, error));
+            return Err(Box::new((self.run, error)));
         }
         for upstream in self.upstreams.iter().chain(&self.wait_for) {
             poll_fn(|cx| match upstream.poll_end(cx.waker()) {
@@ -256,7 +256,7 @@ impl<C: Callable<Args>, Args: ArgumentList> Waiting<C, Args> {
 
     fn now(mut self) -> Resolved<C, Args> {
         if let Err(error) = self.create() {
-            return Err((self.run, error));
+            return Err(Box::new((self.run, error)));
         }
         for upstream in self.upstreams.iter().chain(&self.wait_for) {
             drop(upstream.wait_end());
@@ -297,7 +297,7 @@ impl<C: Callable<Args>, Args: ArgumentList> Waiting<C, Args> {
                     RunErrorKind::NotReady(not_ready) => self.run.unready(not_ready),
                     _ => self.run.reject_with(&error),
                 }
-                Err((self.run, error))
+                Err(Box::new((self.run, error)))
             }
         }
     }
@@ -312,7 +312,7 @@ where
         Box::pin(async move {
             match Self::later(*self).await {
                 Ok((run, owned)) => Call::new(run, Awaited(owned), C::glue()).await,
-                Err((_, error)) => (C::glue().raise)(error),
+                Err(unready) => (C::glue().raise)(unready.1),
             }
         })
     }
@@ -320,7 +320,7 @@ where
     fn now(self: Box<Self>) -> C::Output {
         let called = match Self::now(*self) {
             Ok((mut run, owned)) => blocking::drive(&mut run, Blocked(owned), C::glue()),
-            Err((_, error)) => Err(error),
+            Err(unready) => Err(unready.1),
         };
         called.unwrap_or_else(|error| (C::glue().raise)(error))
     }
@@ -409,7 +409,10 @@ where
 {
     let (run, owned) = match waiting.later().await {
         Ok(resolved) => resolved,
-        Err((mut run, error)) => return publisher.publish(run.take_state(), Err(error)),
+        Err(unready) => {
+            let (mut run, error) = *unready;
+            return publisher.publish(run.take_state(), Err(error));
+        }
     };
     let mut call = pin!(Call::new(run, Awaited(owned), H::glue()));
     let ended = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll_run(cx))) {

@@ -231,7 +231,11 @@ fn task_run(event: &TaskRunEvent<'_>) -> TaskRun {
         parent: event.parent,
         child_flow_run_id: event.child_flow_run_id,
         tags: event.tags.to_set(),
-        inputs: event.inputs.clone(),
+        inputs: {
+            let mut inputs = event.inputs.clone();
+            inputs.add(TaskInputs::PARENTS, event.parent.into_iter().collect());
+            inputs
+        },
         parameters: event.parameters.clone(),
         run_count: event.run_count,
         start_time: event.start_time,

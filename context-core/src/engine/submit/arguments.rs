@@ -6,13 +6,16 @@ use crate::engine::input::{Input, IntoInput, Upstream};
 use crate::engine::map::{IntoMapInput, MapInput, agreed_length};
 use crate::state::RunError;
 
+/// Told the position and upstream runs of an input.
+pub type EachInput<'a> = &'a mut dyn FnMut(usize, &[Arc<dyn Upstream>]);
+
 /// The arguments of a function as a tuple, of up to twelve.
 pub trait ArgumentList: Sized {
     /// The tuple of their inputs.
     type Inputs;
 
     /// Tells `each` the position and upstream runs of every input.
-    fn upstreams(inputs: &Self::Inputs, each: &mut dyn FnMut(usize, &[Arc<dyn Upstream>]));
+    fn upstreams(inputs: &Self::Inputs, each: EachInput<'_>);
 
     /// The arguments. All upstream runs must have ended.
     ///
@@ -45,7 +48,7 @@ pub trait IntoMapInputs<Args: ArgumentList> {
 impl ArgumentList for () {
     type Inputs = ();
 
-    fn upstreams((): &(), _: &mut dyn FnMut(usize, &[Arc<dyn Upstream>])) {}
+    fn upstreams((): &(), _: EachInput<'_>) {}
 
     fn take((): ()) -> Result<(), RunError> {
         Ok(())
@@ -63,8 +66,7 @@ macro_rules! argument_lists {
 
             fn upstreams(
                 inputs: &Self::Inputs,
-                each: &mut dyn FnMut(usize, &[Arc<dyn Upstream>]),
-            ) {
+                each: EachInput<'_>) {
                 $(each($index, inputs.$index.upstreams());)+
             }
 

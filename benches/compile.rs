@@ -1,0 +1,2 @@
+//! Build time (placeholder until written).
+fn main() {}

@@ -1,0 +1,213 @@
+//! Collecting: from a stream of ends, children first, to one tree for each top-level flow run.
+//!
+//! A run's end is told after the ends of the runs that it called. So what has ended is parked under its caller's id
+//! until the caller ends too, and then becomes what is below the caller. A caller may also end first, if it did not
+//! wait; nobody will ask for what is parked under it then, so at the end of the flow run all that is left becomes what
+//! is below the flow run itself.
+
+use std::collections::HashMap;
+
+use super::text;
+use super::tree::{Facts, Kind, Label, Line, Numbers, Outcome, Scope};
+use crate::clock::Timestamp;
+use crate::id::{FlowRunId, TaskRunId};
+use crate::record::{FlowRunEvent, RunTags, TaskRunEvent};
+use crate::state::State;
+
+/// The most callers under whose ids something is parked in one flow run. With more, the half that was used least
+/// recently, whose callers have most likely ended, is taken as left over.
+const CALLERS: usize = 4_096;
+/// How much of a text is kept, in columns: more than a line can show.
+const KEPT: usize = 120;
+
+/// A top-level flow run that has ended.
+#[derive(Debug)]
+pub(super) struct Tree {
+    pub(super) flow: Box<str>,
+    pub(super) line: Line,
+    pub(super) totals: Totals,
+}
+
+/// The numbers under a flow run, at any depth.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Totals {
+    pub(super) task_runs: Numbers,
+    pub(super) subflows: u64,
+}
+
+/// A flow run that has not ended, or a subflow whose stand-in task run has not.
+#[derive(Debug, Default)]
+struct OpenFlow {
+    scope: Scope,
+    parked: HashMap<TaskRunId, Parked>,
+    /// Counts the uses of `parked`.
+    clock: u64,
+    totals: Totals,
+    ended: Option<(Box<str>, Facts, Label)>,
+}
+
+#[derive(Debug, Default)]
+struct Parked {
+    scope: Scope,
+    last_used: u64,
+}
+
+impl OpenFlow {
+    /// What is below the run that has ended.
+    fn take_below(&mut self, id: TaskRunId) -> Scope {
+        if self.parked.is_empty() {
+            return Scope::default();
+        }
+        self.parked.remove(&id).map(|parked| parked.scope).unwrap_or_default()
+    }
+
+    /// Where a run goes that `caller` has called.
+    fn below(&mut self, caller: Option<TaskRunId>) -> &mut Scope {
+        let Some(caller) = caller else { return &mut self.scope };
+        if self.parked.len() >= CALLERS && !self.parked.contains_key(&caller) {
+            self.give_up_callers();
+        }
+        self.clock += 1;
+        let parked = self.parked.entry(caller).or_default();
+        parked.last_used = self.clock;
+        &mut parked.scope
+    }
+
+    #[cold]
+    fn give_up_callers(&mut self) {
+        let mut uses: Vec<u64> = self.parked.values().map(|parked| parked.last_used).collect();
+        let middle = uses.len() / 2;
+        let (_, middle, _) = uses.select_nth_unstable(middle);
+        let limit = *middle;
+        for (_, parked) in self.parked.extract_if(|_, parked| parked.last_used < limit) {
+            self.scope.merge(parked.scope);
+        }
+    }
+
+    fn give_up_all_callers(&mut self) {
+        for (_, parked) in self.parked.drain() {
+            self.scope.merge(parked.scope);
+        }
+        self.parked.shrink_to_fit();
+    }
+}
+
+/// Everything that is known of flow runs that were not yet shown.
+#[derive(Debug, Default)]
+pub(super) struct Collector {
+    flows: HashMap<FlowRunId, OpenFlow>,
+    ended: Vec<Tree>,
+}
+
+impl Collector {
+    pub(super) fn flow_run(&mut self, event: &FlowRunEvent<'_>) {
+        let Some(facts) = facts(event.state, event.run_count, event.start_time) else {
+            self.flows.entry(event.id).or_default();
+            return;
+        };
+        let label = label(event.name.to_owned(), event.state, event.tags);
+        if event.parent_task_run_id.is_some() {
+            // Its stand-in ends next and says where it goes.
+            let flow = self.flows.entry(event.id).or_default();
+            flow.ended = Some((event.flow_name.into(), facts, label));
+            return;
+        }
+        let mut flow = self.flows.remove(&event.id).unwrap_or_default();
+        flow.give_up_all_callers();
+        self.ended.push(Tree {
+            flow: event.flow_name.into(),
+            line: Line { facts, label, below: flow.scope },
+            totals: flow.totals,
+        });
+    }
+
+    pub(super) fn task_run(&mut self, event: &TaskRunEvent<'_>) {
+        let Some(facts) = facts(event.state, event.run_count, event.start_time) else { return };
+        // A task run outside every flow run belongs to no tree.
+        let Some(flow_run_id) = event.flow_run_id else { return };
+        if let Some(subflow) = event.child_flow_run_id {
+            return self.subflow(subflow, flow_run_id, event, facts);
+        }
+        // Nor does one that ends after its flow run.
+        let Some(flow) = self.flows.get_mut(&flow_run_id) else { return };
+        flow.totals.task_runs.add(&facts);
+        let below = flow.take_below(event.id);
+        let label = || label(event.name.to_string(), event.state, event.tags);
+        flow.below(event.parent).add(Kind::Task, event.task_name, &facts, label, below);
+    }
+
+    /// The stand-in of a subflow has ended: the subflow takes its place.
+    #[cold]
+    fn subflow(
+        &mut self,
+        id: FlowRunId,
+        caller: FlowRunId,
+        stand_in: &TaskRunEvent<'_>,
+        facts: Facts,
+    ) {
+        let mut subflow = self.flows.remove(&id).unwrap_or_default();
+        let Some(flow) = self.flows.get_mut(&caller) else { return };
+        subflow.give_up_all_callers();
+        let (name, facts, label) = subflow.ended.unwrap_or_else(|| {
+            let label = label(stand_in.name.to_string(), stand_in.state, stand_in.tags);
+            (stand_in.task_name.into(), facts, label)
+        });
+        flow.totals.task_runs.merge(&subflow.totals.task_runs);
+        flow.totals.subflows += subflow.totals.subflows + 1;
+        let mut below = subflow.scope;
+        below.merge(flow.take_below(stand_in.id));
+        flow.below(stand_in.parent).add(Kind::Flow, &name, &facts, || label, below);
+    }
+
+    /// The flow runs that have ended since the last call.
+    pub(super) fn take_ended(&mut self) -> Vec<Tree> {
+        std::mem::take(&mut self.ended)
+    }
+
+    /// How many things are kept: flow runs, callers, groups and lines.
+    #[cfg(test)]
+    pub(super) fn nodes(&self) -> usize {
+        let open = self.flows.values().map(|flow| {
+            let parked: usize = flow.parked.values().map(|parked| 1 + parked.scope.nodes()).sum();
+            1 + flow.scope.nodes() + parked
+        });
+        let ended = self.ended.iter().map(|tree| 1 + tree.line.below.nodes());
+        open.chain(ended).sum()
+    }
+}
+
+/// `None` if the run does not end with `state`.
+#[inline]
+fn facts(state: &State, run_count: u32, start_time: Option<Timestamp>) -> Option<Facts> {
+    let outcome = Outcome::of(state)?;
+    let end = state.timestamp();
+    Some(Facts {
+        outcome,
+        run_count,
+        start: start_time.unwrap_or(end),
+        duration: start_time.map(|start| end.since(start)),
+    })
+}
+
+/// What is shown of a run; the texts are cut to what a line could hold.
+#[cold]
+fn label(name: String, state: &State, tags: RunTags<'_>) -> Label {
+    let has_own_name = state.name() != state.state_type().default_name();
+    let tags = tags.to_set();
+    let tags = if tags.is_empty() { String::new() } else { tags.to_string() };
+    Label {
+        name: text::shorten(&name, KEPT).into(),
+        state: has_own_name.then(|| text::shorten(state.name(), KEPT).into()),
+        tags: text::shorten(&tags, KEPT).into(),
+        message: state.message().and_then(essence),
+    }
+}
+
+/// The first line of a message, without what the line's symbol says already.
+fn essence(message: &str) -> Option<Box<str>> {
+    const GENERAL: [&str; 2] =
+        ["Task run encountered an exception ", "Flow run encountered an exception: "];
+    let line = message.lines().map(str::trim).find(|line| !line.is_empty())?;
+    let rest = GENERAL.iter().find_map(|general| line.strip_prefix(general));
+    Some(text::shorten(rest.unwrap_or(line), KEPT).into())
+}
