@@ -119,3 +119,214 @@ pub(crate) fn within<F: Ambient, R>(frame: Option<Arc<F>>, f: impl FnOnce() -> R
     let _entered = Entered::enter(frame);
     f()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+    use std::sync::mpsc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    thread_local! {
+        static SLOT: Slot<Layer> = const { Slot::new() };
+    }
+
+    /// A frame that calls a function when it is dropped.
+    pub(super) struct Layer {
+        name: u32,
+        on_drop: Option<Box<dyn Fn() + Send + Sync>>,
+    }
+
+    impl Ambient for Layer {
+        fn with_slot<R>(f: impl FnOnce(&Slot<Self>) -> R) -> Option<R> {
+            SLOT.try_with(f).ok()
+        }
+    }
+
+    impl Drop for Layer {
+        fn drop(&mut self) {
+            if let Some(on_drop) = &self.on_drop {
+                on_drop();
+            }
+        }
+    }
+
+    pub(super) fn layer(name: u32) -> Option<Arc<Layer>> {
+        Some(Arc::new(Layer { name, on_drop: None }))
+    }
+
+    fn dropping(name: u32, on_drop: impl Fn() + Send + Sync + 'static) -> Option<Arc<Layer>> {
+        Some(Arc::new(Layer { name, on_drop: Some(Box::new(on_drop)) }))
+    }
+
+    /// The name of the current frame.
+    pub(super) fn top() -> Option<u32> {
+        peek::<Layer, _>(|frame| frame.map(|frame| frame.name))
+    }
+
+    pub(super) fn panics<R>(f: impl FnOnce() -> R) -> bool {
+        catch_unwind(AssertUnwindSafe(f)).is_err()
+    }
+
+    pub(super) fn panic_silently() -> ! {
+        resume_unwind(Box::new("silent"))
+    }
+
+    #[test]
+    fn a_frame_is_current_until_its_scope_ends() {
+        within(layer(1), || {
+            within(layer(2), || assert_eq!(top(), Some(2)));
+            within::<Layer, _>(None, || assert_eq!(top(), None));
+            assert_eq!(top(), Some(1));
+        });
+        assert_eq!(top(), None);
+    }
+
+    #[test]
+    fn a_panic_restores_the_frame() {
+        within(layer(1), || {
+            assert!(panics(|| within(layer(2), || within(layer(3), || panic_silently()))));
+            assert_eq!(top(), Some(1));
+        });
+        assert_eq!(top(), None);
+    }
+
+    #[test]
+    fn entering_and_leaving_count_no_references() {
+        let frame = layer(1).unwrap();
+        within(Some(frame.clone()), || {
+            assert_eq!(Arc::strong_count(&frame), 2);
+            within(layer(2), || assert_eq!(Arc::strong_count(&frame), 2));
+            let held = current::<Layer>();
+            assert_eq!(Arc::strong_count(&frame), 3);
+            drop(held);
+        });
+        assert_eq!(Arc::strong_count(&frame), 1);
+    }
+
+    #[test]
+    fn a_frame_may_use_the_stack_while_it_is_dropped() {
+        let (tell, told) = mpsc::channel();
+        let use_stack = move || {
+            let before = top();
+            let inside = within(layer(8), top);
+            tell.send((before, inside, current::<Layer>().map(|frame| frame.name))).unwrap();
+        };
+        within(layer(1), || within(dropping(2, use_stack.clone()), || ()));
+        assert_eq!(told.recv(), Ok((Some(1), Some(8), Some(1))));
+
+        // By a swap too, and by a panic.
+        drop(replace(dropping(3, use_stack.clone())));
+        drop(replace::<Layer>(None));
+        assert_eq!(told.recv(), Ok((None, Some(8), None)));
+        assert!(panics(|| within(dropping(4, use_stack), || panic_silently())));
+        assert_eq!(told.recv(), Ok((None, Some(8), None)));
+    }
+
+    #[test]
+    fn without_a_slot_a_frame_is_not_entered_and_nothing_is_read() {
+        struct AtThreadExit(mpsc::Sender<Option<u32>>);
+        impl Drop for AtThreadExit {
+            fn drop(&mut self) {
+                within(layer(1), || {
+                    let mut presence = Presence::new(layer(2));
+                    presence.during(|| self.0.send(top()).unwrap());
+                });
+            }
+        }
+        thread_local! {
+            static EARLY: RefCell<Option<AtThreadExit>> = const { RefCell::new(None) };
+            static LATE: RefCell<Option<AtThreadExit>> = const { RefCell::new(None) };
+        }
+
+        let (tell, told) = mpsc::channel();
+        std::thread::spawn(move || {
+            EARLY.set(Some(AtThreadExit(tell.clone())));
+            within(layer(1), || assert_eq!(top(), Some(1)));
+            LATE.set(Some(AtThreadExit(tell)));
+        })
+        .join()
+        .unwrap();
+        // The slot of one of the two may still exist: that is for the system to say.
+        let seen: Vec<_> = told.iter().collect();
+        assert_eq!(seen.len(), 2);
+        assert!(seen.iter().all(|top| matches!(top, None | Some(2))), "{seen:?}");
+    }
+
+    #[test]
+    fn a_frame_left_behind_is_dropped_with_its_thread() {
+        let (tell, told) = mpsc::channel();
+        std::thread::spawn(move || {
+            drop(replace(dropping(1, move || {
+                within(layer(2), || tell.send(top()).unwrap());
+            })));
+        })
+        .join()
+        .unwrap();
+        assert_eq!(told.iter().count(), 1);
+    }
+
+    /// What may happen inside a frame.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Within(u32, Vec<Self>),
+        During(u32, Vec<Self>),
+        Outside(Vec<Self>),
+        Caught(u32, Vec<Self>),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let steps = Just(Vec::new()).boxed();
+        steps.prop_recursive(6, 64, 3, |steps| {
+            let step = prop_oneof![
+                (any::<u32>(), steps.clone()).prop_map(|(name, steps)| Step::Within(name, steps)),
+                (any::<u32>(), steps.clone()).prop_map(|(name, steps)| Step::During(name, steps)),
+                (any::<u32>(), steps.clone()).prop_map(|(name, steps)| Step::Caught(name, steps)),
+                steps.prop_map(Step::Outside),
+            ];
+            proptest::collection::vec(step, 0..4)
+        })
+    }
+
+    fn take(steps: Vec<Step>, expected: Option<u32>) {
+        for step in steps {
+            match step {
+                Step::Within(name, steps) => within(layer(name), || take(steps, Some(name))),
+                Step::During(name, steps) => {
+                    let mut presence = Presence::new(layer(name));
+                    presence.during(|| take(steps, Some(name)));
+                    assert_eq!(presence.frame().map(|frame| frame.name), Some(name));
+                    presence.during(|| assert_eq!(top(), Some(name)));
+                }
+                Step::Outside(steps) => within::<Layer, _>(None, || take(steps, None)),
+                Step::Caught(name, steps) => {
+                    let mut presence = Presence::new(layer(name));
+                    let caught = panics(|| {
+                        presence.during(|| {
+                            within(layer(name), || {
+                                take(steps, Some(name));
+                                panic_silently()
+                            })
+                        })
+                    });
+                    assert!(caught);
+                    assert_eq!(presence.take().map(|frame| frame.name), Some(name));
+                }
+            }
+            assert_eq!(top(), expected);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_nesting_restores_every_frame(steps in steps()) {
+            take(steps, None);
+            prop_assert_eq!(top(), None);
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! `#[materialize]`, `asset_deps` and the assets of runs.
 
 use context::prelude::*;
-use context::{AssetMetadataError, Recorded};
+use context::{AssetContext, AssetMetadataError, Recorded};
 use serde_json::json;
 
 use crate::{recorded, recorded_sync};
@@ -98,4 +98,26 @@ async fn metadata_is_only_for_what_the_run_makes() {
     assert!(nested.to_string().contains("materializes nothing"), "{nested}");
     let outside = add_asset_metadata("s3://x", json!({})).unwrap_err();
     assert!(matches!(outside, AssetMetadataError::MissingContext(_)));
+}
+
+#[task]
+async fn remote() -> Result<(), AssetMetadataError> {
+    add_asset_metadata("s3://made", json!({ "where": "elsewhere" }))
+}
+
+#[tokio::test]
+async fn a_context_that_is_copied_to_children_is_the_first_childs() {
+    #[materialize("s3://made")]
+    async fn makes() -> AssetContext {
+        AssetContext::get().unwrap()
+    }
+    let original = makes().await;
+    let copied = original.with_copy_to_child_ctx(true);
+    let (inside, recorder) = recorded(|| copied.scope(async { remote().await })).await;
+    assert!(inside.is_ok());
+    assert!(matches!(
+        recorder.events().last(),
+        Some(Recorded::Asset { asset, .. }) if asset.key() == "s3://made"
+    ));
+    assert!(original.scope(async { remote().await }).await.is_err());
 }

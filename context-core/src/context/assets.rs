@@ -180,6 +180,25 @@ impl AssetContext {
         Ok(())
     }
 
+    /// True if a task run that is called inside takes this context over instead of building one of its own.
+    pub fn copy_to_child_ctx(&self) -> bool {
+        self.0.copy_to_child_ctx
+    }
+
+    /// A copy that task runs called inside take over, or do not. Metadata that was added so far is not in the copy.
+    #[must_use]
+    pub fn with_copy_to_child_ctx(&self, copy: bool) -> Self {
+        Self(Arc::new(AssetData {
+            direct_asset_dependencies: self.0.direct_asset_dependencies.clone(),
+            downstream_assets: self.0.downstream_assets.clone(),
+            upstream_assets: self.0.upstream_assets.clone(),
+            materialized_by: self.0.materialized_by.clone(),
+            task_run_id: self.0.task_run_id,
+            materialization_metadata: Mutex::default(),
+            copy_to_child_ctx: copy,
+        }))
+    }
+
     /// Tells `client` what a run that ended in `state` has read and made.
     ///
     /// Only a run that makes assets tells anything, and only if it completed (and was not taken from a cache) or failed.

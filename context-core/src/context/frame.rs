@@ -190,6 +190,11 @@ impl Frame {
         self.outer()?.flow.as_ref()
     }
 
+    /// The entered asset context, if task runs called inside are to take it over.
+    pub(crate) fn assets_for_children(&self) -> Option<&AssetContext> {
+        self.outer()?.assets.as_ref().filter(|assets| assets.copy_to_child_ctx())
+    }
+
     /// The tags that surround the code.
     #[inline]
     pub(crate) fn tags(&self) -> Option<&Arc<TagNode>> {

@@ -39,7 +39,13 @@ impl<F: Future> Future for Scope<F> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<F::Output> {
-        self.project().carried.poll(cx)
+        let this = self.project();
+        let polled = this.carried.poll(cx);
+        if polled.is_ready() {
+            // The future is gone, though this may stand where it is for a while.
+            *this.held = None;
+        }
+        polled
     }
 }
 

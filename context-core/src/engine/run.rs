@@ -497,14 +497,21 @@ impl TaskTarget {
         let id = self.id.expect("a run gets its id when it is created");
         let ledger = before.and_then(|frame| frame.flow()).map(FlowRunContext::ledger);
         let options = self.options();
-        let has_assets = !options.made_assets().is_empty()
+        let inherited = before.and_then(|frame| frame.assets_for_children());
+        let assets = if let Some(assets) = inherited {
+            Some(assets.with_copy_to_child_ctx(false))
+        } else if !options.made_assets().is_empty()
             || !options.read_assets().is_empty()
-            || ledger.is_some_and(|ledger| ledger.has_assets());
-        if has_assets {
+            || ledger.is_some_and(|ledger| ledger.has_assets())
+        {
             let no_inputs = TaskInputs::new();
             let inputs = self.details.as_deref().map_or(&no_inputs, |details| &details.inputs);
-            let assets = AssetContext::build(options, id, inputs, ledger.map(AsRef::as_ref));
-            Arc::make_mut(self.details.get_or_insert_default()).assets = Some(assets);
+            Some(AssetContext::build(options, id, inputs, ledger.map(AsRef::as_ref)))
+        } else {
+            None
+        };
+        if assets.is_some() {
+            Arc::make_mut(self.details.get_or_insert_default()).assets = assets;
         }
         let live = LiveTask {
             id,

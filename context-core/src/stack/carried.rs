@@ -118,3 +118,118 @@ impl<Fut, F: Ambient> fmt::Debug for Carried<Fut, F> {
         f.debug_struct("Carried").field("presence", &self.presence).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::task::Waker;
+
+    use super::super::tests::{Layer, layer, panic_silently, panics, top};
+    use super::super::{Entered, within};
+    use super::*;
+
+    fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// Is pending once.
+    async fn pause() {
+        let mut paused = false;
+        std::future::poll_fn(|_| match std::mem::replace(&mut paused, true) {
+            false => Poll::Pending,
+            true => Poll::Ready(()),
+        })
+        .await;
+    }
+
+    /// Notes the current frame when it is dropped.
+    struct Note<'a>(&'a Mutex<Vec<Option<u32>>>);
+
+    impl Drop for Note<'_> {
+        fn drop(&mut self) {
+            self.0.lock().unwrap().push(top());
+        }
+    }
+
+    #[test]
+    fn what_was_left_in_the_slot_comes_back_with_the_next_poll() {
+        // A guard that stays in force across an await: the future that carries it must not lose it, nor its poller
+        // get it.
+        let mut future = Box::pin(Carried::new(
+            async {
+                let inner = Entered::<Layer>::enter(layer(2));
+                pause().await;
+                assert_eq!(top(), Some(2));
+                pause().await;
+                drop(inner);
+                assert_eq!(top(), Some(1));
+                pause().await;
+                assert_eq!(top(), Some(1));
+            },
+            layer(1),
+        ));
+        for polls in 0..4 {
+            let ready = within(layer(9), || {
+                let ready = poll(future.as_mut()).is_ready();
+                assert_eq!(top(), Some(9));
+                ready
+            });
+            assert_eq!(ready, polls == 3);
+            assert_eq!(top(), None);
+        }
+    }
+
+    #[test]
+    fn a_panic_parks_the_frame_again() {
+        let notes = Mutex::new(Vec::new());
+        let mut future = Box::pin(Carried::new(
+            async {
+                let _note = Note(&notes);
+                pause().await;
+                panic_silently()
+            },
+            layer(1),
+        ));
+        within(layer(9), || {
+            let poll = |future: Pin<&mut _>| -> Poll<()> { poll(future) };
+            assert!(poll(future.as_mut()).is_pending());
+            assert!(panics(|| poll(future.as_mut())));
+            assert_eq!(top(), Some(9));
+            assert_eq!(future.presence.frame().map(|_| ()), Some(()));
+            drop(future);
+            assert_eq!(top(), Some(9));
+        });
+        assert_eq!(*notes.lock().unwrap(), [Some(1)]);
+    }
+
+    #[test]
+    fn a_future_is_destroyed_inside_its_frame_however_far_it_came() {
+        for polls in 0..4 {
+            let notes = Mutex::new(Vec::new());
+            let captured = Note(&notes);
+            let mut future = Box::pin(Carried::new(
+                async {
+                    let _captured = captured;
+                    pause().await;
+                    pause().await;
+                },
+                layer(1),
+            ));
+            for step in 0..polls {
+                assert_eq!(poll(future.as_mut()).is_ready(), step == 2);
+            }
+            within(layer(9), || drop(future));
+            assert_eq!(*notes.lock().unwrap(), [Some(1)], "after {polls} polls");
+        }
+    }
+
+    #[test]
+    fn polling_after_the_end_panics_and_restores_the_frame() {
+        let mut future = Box::pin(Carried::new(std::future::ready(()), layer(1)));
+        assert!(poll(future.as_mut()).is_ready());
+        within(layer(9), || {
+            assert!(panics(|| poll(future.as_mut())));
+            assert_eq!(top(), Some(9));
+        });
+    }
+}

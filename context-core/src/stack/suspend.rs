@@ -75,3 +75,65 @@ pub trait SuspendExt: IntoFuture + Sized {
 }
 
 impl<F: IntoFuture> SuspendExt for F {}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+    use std::task::Waker;
+
+    use super::*;
+
+    /// A scope that notes what is done to it.
+    #[derive(Debug, Default)]
+    struct Noted(Vec<&'static str>);
+
+    impl Suspendable for Noted {
+        fn suspend(&mut self) {
+            self.0.push("suspend");
+        }
+
+        fn resume(&mut self) {
+            self.0.push("resume");
+        }
+    }
+
+    fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn a_scope_is_left_exactly_while_the_future_is_pending() {
+        let mut scope = Noted::default();
+        let mut polls = 0;
+        let future = std::future::poll_fn(|_| {
+            polls += 1;
+            if polls == 3 { Poll::Ready(7) } else { Poll::Pending }
+        });
+        let mut future = Box::pin(future.__context_suspend(&mut scope));
+        assert_eq!(poll(future.as_mut()), Poll::Pending);
+        assert_eq!(poll(future.as_mut()), Poll::Pending);
+        assert_eq!(poll(future.as_mut()), Poll::Ready(7));
+        drop(future);
+        let on_again = "resume";
+        assert_eq!(scope.0, ["resume", "suspend", "resume", "suspend", "resume", on_again]);
+    }
+
+    #[test]
+    fn a_scope_is_entered_again_before_a_pending_future_is_destroyed() {
+        let mut scope = Noted::default();
+        let mut future = Box::pin(std::future::pending::<()>().__context_suspend(&mut scope));
+        assert!(poll(future.as_mut()).is_pending());
+        drop(future);
+        assert_eq!(scope.0, ["resume", "suspend", "resume"]);
+    }
+
+    #[test]
+    fn a_panic_does_not_leave_the_scope() {
+        let mut scope = Noted::default();
+        let future = std::future::poll_fn(|_| -> Poll<()> { resume_unwind(Box::new("silent")) });
+        let mut future = Box::pin(future.__context_suspend(&mut scope));
+        assert!(catch_unwind(AssertUnwindSafe(|| poll(future.as_mut()))).is_err());
+        drop(future);
+        assert_eq!(scope.0, ["resume", "resume"]);
+    }
+}

@@ -189,7 +189,16 @@ fn a_few_runs_are_listed_one_by_one() {
     let not_ready = state(StateType::Pending).with_name("NotReady").with_message("no upstream");
     story.tell(&Task { state: not_ready, ..task(6, "save") }, None);
     let message = "Flow run encountered an exception: Oops: no";
-    insta::assert_snapshot!(story.end(1, &failed(message)), @"");
+    insta::assert_snapshot!(story.end(1, &failed(message)), @r"
+    ✗ crawl 'brave-otter' · failed · 1.53 s · Oops: no
+    ├─ ✓ list-ceb · 1 ms · [eu, io]
+    ├─ ✓ page 7 · 12 ms · 3 attempts
+    ├─ ✗ fetch-d7f · failed · 1 ms · HttpError: 404
+    ├─ ✗ fetch-f88 · TimedOut · 1.00 s · Task run exceeded timeout of 1.0 second(s)
+    ├─ ⊘ save-e7f · cancelled · 1 ms
+    └─ ○ save-308 · NotReady · no upstream
+    6 task runs: 2 completed, 2 failed, 1 cancelled, 1 not ready · 2 retries · 1.53 s
+    ");
 }
 
 #[test]
@@ -206,7 +215,16 @@ fn many_runs_are_a_group_that_keeps_what_matters() {
         });
     }
     story.task(&task(10_001, "save"));
-    insta::assert_snapshot!(story.completed(), @"");
+    insta::assert_snapshot!(story.completed(), @r"
+    ✓ crawl 'brave-otter' · completed · 1.53 s
+    ├─ ✗ fetch ×10,000 · 9,998 completed, 1 failed, 1 crashed · 2 retries · 1 ms to 10 ms, mean 5.5 ms
+    │  ├─ ✗ fetch-a9b · failed · 1 ms · first
+    │  ├─ ✓ fetch-fb2 · 1 ms · 3 attempts
+    │  ├─ ✗ fetch-f62 · crashed · 1 ms
+    │  └─ … and 9,997 more
+    └─ ✓ save-243 · 1 ms
+    10,001 task runs: 9,999 completed, 1 failed, 1 crashed · 2 retries · 1.53 s
+    ");
 }
 
 #[test]
@@ -237,7 +255,11 @@ fn a_million_runs_take_no_more_memory_than_a_hundred() {
         }
     }
     assert_eq!(story.recorder.nodes(), nodes);
-    insta::assert_snapshot!(story.completed(), @"");
+    insta::assert_snapshot!(story.completed(), @r"
+    ✓ crawl 'brave-otter' · completed · 1.53 s
+    └─ ✓ fetch ×1,000,000 · all completed · 1 ms each · 16 min 40 s in all
+    1,000,000 task runs: 1,000,000 completed · 1.53 s
+    ");
     assert_eq!(story.recorder.nodes(), 0);
 }
 
@@ -253,7 +275,12 @@ fn callers_that_are_merged_merge_what_they_called() {
         story.task(&task(id, "outer"));
     }
     assert!(story.recorder.nodes() < 20, "{}", story.recorder.nodes());
-    insta::assert_snapshot!(story.completed(), @"");
+    insta::assert_snapshot!(story.completed(), @r"
+    ✓ crawl 'brave-otter' · completed · 1.53 s
+    └─ ✓ outer ×1,000 · all completed · 1 ms each · 1.00 s in all
+       └─ ✓ inner ×2,000 · all completed · 1 ms each · 2.00 s in all
+    3,000 task runs: 3,000 completed · 1.53 s
+    ");
 }
 
 #[test]
@@ -263,7 +290,13 @@ fn task_runs_stand_under_the_task_run_that_called_them() {
     story.task(&Task { parent: Some(2), ..task(3, "leaf") });
     story.task(&Task { parent: Some(1), ..task(2, "branch") });
     story.task(&task(1, "root"));
-    insta::assert_snapshot!(story.completed(), @"");
+    insta::assert_snapshot!(story.completed(), @r"
+    ✓ crawl 'brave-otter' · completed · 1.53 s
+    └─ ✓ root-7ab · 1 ms
+       └─ ✓ branch-52e · 1 ms
+          └─ ✓ leaf-d7f · 1 ms
+    3 task runs: 3 completed · 1.53 s
+    ");
 }
 
 #[test]
@@ -277,7 +310,15 @@ fn a_subflow_is_shown_once_and_where_it_was_called() {
     story.task(&Task { flow: Some(4), state: failed("x"), ..task(5, "render") });
     story.end_subflow(4, 51, Some(6));
     story.task(&task(6, "caller"));
-    insta::assert_snapshot!(story.completed(), @"");
+    insta::assert_snapshot!(story.completed(), @r"
+    ✓ crawl 'brave-otter' · completed · 1.53 s
+    ├─ ✓ report 'quiet-cat' · 4 ms
+    │  └─ ✓ render-d7f · 1 ms
+    └─ ✓ caller-308 · 1 ms
+       └─ ✓ report 'quiet-cat' · 4 ms
+          └─ ✗ render-e7f · failed · 1 ms · x
+    3 task runs: 2 completed, 1 failed · 2 subflow runs · 1.53 s
+    ");
     assert_eq!(story.recorder.nodes(), 0);
 }
 
@@ -287,7 +328,12 @@ fn a_run_whose_caller_has_ended_stands_under_the_flow_run() {
     story.begin(1);
     story.task(&task(1, "caller"));
     story.task(&Task { parent: Some(1), ..task(2, "left_behind") });
-    insta::assert_snapshot!(story.completed(), @"");
+    insta::assert_snapshot!(story.completed(), @r"
+    ✓ crawl 'brave-otter' · completed · 1.53 s
+    ├─ ✓ caller-7ab · 1 ms
+    └─ ✓ left_behind-52e · 1 ms
+    2 task runs: 2 completed · 1.53 s
+    ");
 }
 
 #[test]
@@ -302,7 +348,10 @@ fn what_belongs_to_no_open_flow_run_is_left_out() {
     assert_eq!(story.recorder.nodes(), 0);
     story.recorder.flush();
     assert_eq!(story.written(), "");
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r"
+    ✓ crawl 'brave-otter' · completed · 1.53 s
+    no task runs · 1.53 s
+    ");
 }
 
 #[test]
@@ -336,7 +385,7 @@ fn orphans_without_end_are_bounded() {
     let story = Story::new();
     story.begin(1);
     for id in 0..50_000 {
-        story.task(&Task { parent: Some(1_000_000 + id), ..task(id, "orphan") });
+        story.task(&Task { parent: Some(9_000_000 + id), ..task(id, "orphan") });
     }
     assert!(story.recorder.nodes() < 20_000, "{}", story.recorder.nodes());
     let text = story.completed();
@@ -349,12 +398,13 @@ fn a_busy_caller_keeps_its_runs() {
     let story = Story::new();
     story.begin(1);
     for id in 0..20_000 {
-        story.task(&Task { parent: Some(1_000_000 + id), ..task(id, "orphan") });
+        let id = 10 + id;
+        story.task(&Task { parent: Some(9_000_000 + id), ..task(id, "orphan") });
         story.task(&Task { parent: Some(7), ..task(100_000 + id, "child") });
     }
-    story.task(&task(7, "busy"));
+    story.task(&Task { name: Some("busy"), ..task(7, "busy") });
     let text = story.completed();
-    assert!(text.contains("─ ✓ busy-000 · 1 ms\n│  └─ ✓ child ×20,000 · all completed"), "{text}");
+    assert!(text.contains("─ ✓ busy · 1 ms\n   └─ ✓ child ×20,000 · all completed"), "{text}");
 }
 
 /// `fib` calls itself twice: a binary tree, whose nodes must not all be kept.
@@ -438,7 +488,24 @@ fn lines_are_at_most_a_hundred_columns_wide() {
     }
     let text = story.end(1, &failed(&long));
     assert_eq!(widest(&text), render::WIDTH, "{text}");
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r"
+    ✗ crawl 'brave-otter' · failed · 1.53 s · üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüü…
+    ├─ ✗ üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüü… ×11 · 11 failed · 1 retry · 1 ms to 1 min 30 s, mean …
+    │  ├─ ✗ üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüü… · failed · 1 ms · [aaaaaaaaaaaaaaaaaaaaaaaaaaaaa…]
+    │  │  └─ ✗ üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüü… · failed · 1 ms · [aaaaaaaaaaaaaaaaaaaaaaaaaaaa…
+    │  │     └─ ✗ üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüü… · failed · 1 ms · [aaaaaaaaaaaaaaaaaaaaaaaaa…
+    │  │        └─ ✗ üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüü… · failed · 1 ms · [aaaaaaaaaaaaaaaaaaaaaa…
+    │  │           └─ ✗ üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüü… · failed · 1 ms · [aaaaaaaaaaaaaaaaaaa…
+    │  │              └─ ✗ üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüü… · failed · 1 ms · [aaaaaaaaaaaaaaaa…
+    │  │                 └─ ✗ üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüü… · failed · 1 ms · [aaaaaaaaaaaaa…
+    │  ├─ ✗ üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüü… · failed · 1 min 30 s · üüüüüüüüüüüüüüüüüüüüüüüüüü…
+    │  ├─ ✗ üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüü… · failed · 1 min 30 s · üüüüüüüüüüüüüüüüüüüüüüüüüü…
+    │  ├─ ✗ üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüü… · failed · 1 min 30 s · üüüüüüüüüüüüüüüüüüüüüüüüüü…
+    │  ├─ ✗ üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüü… · failed · 1 min 30 s · üüüüüüüüüüüüüüüüüüüüüüüüüü…
+    │  └─ … and 6 more
+    └─ ✓ short ×10 · all completed · 201 ms to 210 ms, mean 206 ms · 2.06 s in all
+    27 task runs: 10 completed, 17 failed · 7 retries · 1.53 s
+    ");
 }
 
 #[test]
@@ -488,7 +555,7 @@ fn colour_surrounds_what_is_shown_and_changes_nothing_else() {
         story.task(&Task { state: failed("no"), ..task(1, "fetch") });
         story.completed()
     });
-    assert!(colored.contains("\x1b[31m✗ \x1b[0m\x1b[1mfetch-000\x1b[0m"), "{colored:?}");
+    assert!(colored.contains("\x1b[31m✗ \x1b[0m\x1b[1mfetch-"), "{colored:?}");
     let mut stripped = colored;
     for code in ["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m"] {
         stripped = stripped.replace(code, "");

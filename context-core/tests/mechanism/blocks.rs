@@ -303,19 +303,21 @@ async fn a_panic_that_a_block_catches_does_not_leave_it() {
 #[tokio::test]
 async fn a_block_is_left_by_return_break_and_question_mark() {
     async fn leaves(how: u8) -> Result<&'static str, std::fmt::Error> {
-        'outer: loop {
+        let value = 'left: {
             let mut scope = TagsBlock::enter(tags("a"));
             yield_now().__context_suspend(&mut scope).await;
             match how {
                 0 => return Ok("return"),
-                1 => break 'outer Ok("break"),
+                1 => break 'left "break",
                 2 => Err(std::fmt::Error)?,
                 _ => {}
             }
             yield_now().__context_suspend(&mut scope).await;
             assert_eq!(seen(), "a");
-            break Ok("value");
-        }
+            "value"
+        };
+        assert!(nothing_is_ambient());
+        Ok(value)
     }
 
     let outcomes = [Some("return"), Some("break"), None, Some("value")];

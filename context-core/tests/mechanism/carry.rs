@@ -203,9 +203,7 @@ fn a_job_that_rayon_runs_on_top_of_a_waiting_one_sees_only_its_own_context() {
             within("a", Context::current)
                 .wrap_once(move || with_context.send(("carried", seen())).unwrap()),
         );
-        rayon::spawn(
-            Context::empty().wrap_once(move || without.send(("empty", seen())).unwrap()),
-        );
+        rayon::spawn(Context::empty().wrap_once(move || without.send(("empty", seen())).unwrap()));
         within("victim", || {
             // The only thread of the pool runs both jobs here and now.
             while rayon::yield_now() == Some(rayon::Yield::Executed) {}
@@ -223,10 +221,12 @@ fn tasks_of_a_runtime_driven_from_inside_a_scope_see_their_own_context() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     within("host", || {
         runtime.block_on(async {
-            let own = within("o", || spawn(async {
-                yield_now().await;
-                seen()
-            }));
+            let own = within("o", || {
+                spawn(async {
+                    yield_now().await;
+                    seen()
+                })
+            });
             let other = TagsContext::new(["z"]).in_scope(|| async { seen() }.in_current_context());
             let other = bare_spawn(Context::empty().scope(other));
             let none = bare_spawn(Context::empty().scope(async {

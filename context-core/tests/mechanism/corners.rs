@@ -165,14 +165,10 @@ fn what_a_scope_owned_is_destroyed_outside_of_it() {
     let client = || Client::new(Arc::new(LastWords(notes.on_drop())));
     within("a", || {
         let context = SyncClientContext::new(client());
-        let mut owned = Some(context);
-        let captured = owned.take().map(|context| {
-            let captured = context.in_scope(Context::current);
-            drop(context);
-            captured
-        });
+        let captured = context.in_scope(Context::current);
+        drop(context);
         assert_eq!(notes.all(), [] as [&str; 0], "the captured context keeps the frame");
-        captured.unwrap().wrap_once(|| ())();
+        captured.wrap_once(|| ())();
         assert_eq!(notes.all(), ["a"], "destroyed when the scope was left");
 
         let future = AsyncClientContext::new(client()).scope(async {});
@@ -184,27 +180,20 @@ fn what_a_scope_owned_is_destroyed_outside_of_it() {
 
 #[test]
 fn the_last_owner_of_a_frame_may_be_the_thread_that_leaves_it() {
+    #[derive(Debug)]
     struct Reader(Notes);
+    impl Recorder for Reader {
+        fn record(&self, _: &RunEvent<'_>) {}
+    }
     impl Drop for Reader {
         fn drop(&mut self) {
-            use_everything();
+            assert_eq!(use_everything(), "a");
             self.0.note();
         }
     }
-    #[derive(Debug)]
-    struct Reads(#[expect(dead_code, reason = "held for its destructor")] DebugReader);
-    struct DebugReader(#[expect(dead_code, reason = "held for its destructor")] Reader);
-    impl std::fmt::Debug for DebugReader {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("DebugReader")
-        }
-    }
-    impl Recorder for Reads {
-        fn record(&self, _: &RunEvent<'_>) {}
-    }
 
     let notes = Notes::default();
-    let recorder = Arc::new(Reads(DebugReader(Reader(notes.clone()))));
+    let recorder = Arc::new(Reader(notes.clone()));
     let context = SyncClientContext::new(Client::new(recorder)).in_scope(Context::current);
     within("a", move || {
         // Leaving this scope drops the only reference to the frame, and with it the recorder.
@@ -259,8 +248,7 @@ fn a_hundred_thousand_generations_keep_nothing_of_their_ancestors() {
             SyncClientContext::new(client).in_scope(|| {
                 let letters = ["a", "b", "c", "d"][generation % 4];
                 within(letters, || {
-                    deployment(generation as u128)
-                        .in_scope(|| Context::current().for_spawn())
+                    deployment(generation as u128).in_scope(|| Context::current().for_spawn())
                 })
             })
         });

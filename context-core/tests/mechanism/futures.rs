@@ -176,7 +176,9 @@ fn a_future_that_was_never_polled_is_dropped_in_its_own_context() {
 
 #[test]
 fn a_finished_future_is_destroyed_before_its_scope_is_left() {
-    struct Immediate(#[expect(dead_code, reason = "held for its destructor")] crate::support::NoteOnDrop);
+    struct Immediate(
+        #[expect(dead_code, reason = "held for its destructor")] crate::support::NoteOnDrop,
+    );
     impl Future for Immediate {
         type Output = ();
         fn poll(self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<()> {
@@ -312,8 +314,7 @@ fn worker_threads_are_clean_after_panics_and_aborts() {
             }
             assert!(task.await.is_err());
         }
-        let clean: Vec<_> =
-            (0..64).map(|_| bare_spawn(async { nothing_is_ambient() })).collect();
+        let clean: Vec<_> = (0..64).map(|_| bare_spawn(async { nothing_is_ambient() })).collect();
         for task in clean {
             assert!(task.await.unwrap());
         }

@@ -44,8 +44,12 @@ fn documented() -> BTreeMap<String, (bool, bool)> {
     let source = include_str!("../../src/context.rs");
     let mut rows = BTreeMap::new();
     for line in source.lines().filter_map(|line| line.strip_prefix("//! | [`")) {
-        let [kinds, inherited, written]: [&str; 3] =
-            line.trim_end_matches('|').split('|').collect::<Vec<_>>().try_into().expect("3 columns");
+        let [kinds, inherited, written]: [&str; 3] = line
+            .trim_end_matches('|')
+            .split('|')
+            .collect::<Vec<_>>()
+            .try_into()
+            .expect("3 columns");
         let yes = |cell: &str| match cell.trim() {
             cell if cell.starts_with("yes") => true,
             cell if cell.starts_with("no") => false,
@@ -150,10 +154,12 @@ fn a_client_of_a_future_is_open_until_the_future_is_gone() {
     let context = AsyncClientContext::new(client("a"));
     let captured = context.in_scope(Context::current);
     let mut futures: Vec<_> = (0..3)
-        .map(|_| Box::pin(context.scope(async {
-            yield_now().await;
-            assert_eq!(clients(), pair("", "a"));
-        })))
+        .map(|_| {
+            Box::pin(context.scope(async {
+                yield_now().await;
+                assert_eq!(clients(), pair("", "a"));
+            }))
+        })
         .collect();
     assert_eq!(clients(), pair("", ""));
     assert_eq!(captured.run(clients), pair("", "a"));

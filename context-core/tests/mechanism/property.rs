@@ -40,7 +40,6 @@ fn judge(log: &Log, checks: &AtomicUsize) -> Result<(), TestCaseError> {
 /// A property that hardly checks anything proves nothing.
 fn assert_many(checks: &AtomicUsize) {
     let checks = checks.load(Ordering::Relaxed);
-    eprintln!("CHECKS {checks}");
     assert!(checks > 10_000, "only {checks} checks: the programs are too small");
 }
 
@@ -60,7 +59,7 @@ fn random_programs_see_their_lexical_context_on_four_workers() {
         .build()
         .unwrap();
     let checks = AtomicUsize::new(0);
-    TestRunner::new(config(400))
+    TestRunner::new(config(256))
         .run(&program::programs(), |program: Body| {
             let log = Arc::new(Log::default());
             let (alive, mut ended) = tokio::sync::mpsc::channel(1);
@@ -99,7 +98,7 @@ fn random_programs_see_their_lexical_context_on_four_workers() {
 #[test]
 fn random_programs_see_their_lexical_context_when_polled_at_random() {
     let checks = AtomicUsize::new(0);
-    TestRunner::new(config(400))
+    TestRunner::new(config(256))
         .run(&(program::programs(), any::<u64>()), |(program, seed)| {
             let log = Arc::new(Log::default());
             let executor = Arc::new(Executor::new(seed));

@@ -89,7 +89,7 @@ fn dive(depth: usize, at: usize, caught: usize) {
 fn a_panic_restores_whatever_level_catches_it() {
     for depth in 1..12 {
         for caught in 0..depth {
-            assert_eq!(panics(|| dive(depth, 0, caught)), false, "{depth} {caught}");
+            assert!(!panics(|| dive(depth, 0, caught)), "depth {depth}, caught at {caught}");
             assert!(nothing_is_ambient());
         }
     }
@@ -143,11 +143,11 @@ fn guards_last_until_they_are_dropped() {
             assert_eq!(seen(), "a, b");
         }
         assert_eq!(seen(), "a");
-        let returned = (|| {
+        let returns = || {
             let _c = enter_tags(tags("c"));
             seen()
-        })();
-        assert_eq!(returned, "a, c");
+        };
+        assert_eq!(returns(), "a, c");
         assert_eq!(seen(), "a");
     }
     assert!(nothing_is_ambient());

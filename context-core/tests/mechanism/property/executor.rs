@@ -45,10 +45,7 @@ impl TaskHandle {
 
 impl Executor {
     pub(super) const fn new(seed: u64) -> Self {
-        Self {
-            tasks: Mutex::new(Vec::new()),
-            random: Mutex::new(fastrand::Rng::with_seed(seed)),
-        }
+        Self { tasks: Mutex::new(Vec::new()), random: Mutex::new(fastrand::Rng::with_seed(seed)) }
     }
 
     pub(super) fn spawn(&self, future: BoxFuture<'static, ()>) -> TaskHandle {

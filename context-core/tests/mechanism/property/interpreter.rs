@@ -383,7 +383,7 @@ fn poll_times<F: Future<Output = ()> + Unpin>(mut future: F, polls: u8) -> Optio
 }
 
 /// Is ready once `done` says so; asks at every poll.
-pub(super) async fn until(done: impl Fn() -> bool) {
+pub(super) async fn until(done: impl Fn() -> bool + Send) {
     poll_fn(|cx| {
         if done() {
             return Poll::Ready(());
