@@ -11,24 +11,24 @@ use context::prelude::*;
 struct Odd(u32);
 
 #[task]
-async fn half(number: u32) -> Result<u32, Odd> {
-    if number % 2 == 0 { Ok(number / 2) } else { Err(Odd(number)) }
+fn half(number: u32) -> Result<u32, Odd> {
+    if number.is_multiple_of(2) { Ok(number / 2) } else { Err(Odd(number)) }
 }
 
 #[task]
-async fn power(base: u32, exponent: u32) -> u32 {
+fn power(base: u32, exponent: u32) -> u32 {
     base.pow(exponent)
 }
 
 /// Takes the values of runs. Whoever submits it may give the futures instead.
 #[task]
-async fn sum(numbers: Vec<u32>) -> u32 {
+fn sum(numbers: Vec<u32>) -> u32 {
     numbers.iter().sum()
 }
 
 /// Wants to know about failures: `allow_failure` gives it a `Result`.
 #[task]
-async fn or_zero(number: Result<u32, RunError>) -> u32 {
+fn or_zero(number: Result<u32, RunError>) -> u32 {
     number.unwrap_or(0)
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 /// Makes an asset from another one that nobody here makes.
 #[materialize("file://lake/raw.csv", by = "csv", asset_deps = ["https://example.com/raw"])]
-async fn download() -> anyhow::Result<Vec<u32>> {
+fn download() -> anyhow::Result<Vec<u32>> {
     let rows = vec![3, 1, 2];
     add_asset_metadata("file://lake/raw.csv", json!({ "rows": rows.len() }))?;
     Ok(rows)
@@ -20,13 +20,13 @@ async fn download() -> anyhow::Result<Vec<u32>> {
 
 /// Makes nothing, but carries on what its argument was made from.
 #[task]
-async fn sort(mut rows: Vec<u32>) -> Vec<u32> {
+fn sort(mut rows: Vec<u32>) -> Vec<u32> {
     rows.sort_unstable();
     rows
 }
 
 #[materialize("file://lake/sorted.csv")]
-async fn save(rows: Vec<u32>) -> anyhow::Result<()> {
+fn save(rows: Vec<u32>) -> anyhow::Result<()> {
     add_asset_metadata("file://lake/sorted.csv", json!({ "first": rows.first() }))?;
     // Only what the task makes can be described.
     let error = add_asset_metadata("file://lake/raw.csv", json!({})).expect_err("not its own");

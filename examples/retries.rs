@@ -60,7 +60,7 @@ async fn tasks() -> Result<(), FetchError> {
 
 /// A flow is retried as a whole: its tasks run again, as new runs.
 #[flow(retries = 1)]
-async fn whole_flow() -> Result<u32, FetchError> {
+fn whole_flow() -> Result<u32, FetchError> {
     let count = current_run!(flow).run_count();
     println!("the flow    attempt {count}");
     plain(2 - count)?;
@@ -70,6 +70,6 @@ async fn whole_flow() -> Result<u32, FetchError> {
 #[context::main]
 async fn main() -> Result<(), FetchError> {
     tasks().await?;
-    println!("it took {} attempts", whole_flow().await?);
+    println!("it took {} attempts", whole_flow()?);
     Ok(())
 }

@@ -28,7 +28,208 @@ pub use context_core::state::{
 pub use context_core::tags::{IntoTags, Tag, TagSet};
 pub use context_core::{clock::Timestamp, names, record, registry};
 
-pub use context_macros::{current_run, flow, main, materialize, tags, task};
+#[doc(inline)]
+/// # Example: a flow of two tasks
+///
+/// The call gives what the function returns. Around it, the run goes from `Pending` over `Running` to an end.
+///
+/// ```
+/// use context::prelude::*;
+///
+/// #[task(retries = 2, retry_delay = ["1ms", "5ms"])]
+/// async fn fetch(day: u32) -> Result<u32, String> {
+///     if current_run!().run_count() < 2 { Err("not yet".to_owned()) } else { Ok(day * 10) }
+/// }
+///
+/// /// A plain function is a task, too.
+/// #[task]
+/// fn add(a: u32, b: u32) -> u32 {
+///     a + b
+/// }
+///
+/// #[flow(flow_run_name = "load day {day}", timeout = "1m")]
+/// async fn load(day: u32) -> Result<u32, anyhow::Error> {
+///     let fetched = fetch(day).await.map_err(anyhow::Error::msg)?;
+///     Ok(add(fetched, 1))
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), anyhow::Error> {
+/// assert_eq!(load(4).await?, 41);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// A panic of the function ends the run as `Crashed` and goes on to the caller. An error that only the engine can report
+/// (a bad option, a timeout of a function whose type cannot carry it) is raised as a panic that carries a [`RunError`];
+/// a return type of `Result<_, E>` with `E: From<RunError>` gets it as an `Err` instead.
+pub use context_macros::flow;
+
+#[doc(inline)]
+/// # Example: concurrent runs, and results as inputs
+///
+/// ```
+/// use context::prelude::*;
+///
+/// #[task(tags = ["io"])]
+/// async fn fetch(page: u32) -> Result<Vec<u32>, String> {
+///     Ok(vec![page; 2])
+/// }
+///
+/// #[task]
+/// fn total(pages: Vec<Vec<u32>>, factor: u32) -> u32 {
+///     pages.concat().iter().sum::<u32>() * factor
+/// }
+///
+/// #[flow]
+/// async fn crawl() -> Result<u32, RunError> {
+///     let pages = fetch::map([1, 2, 3]); // one run for each element, all at once
+///     let total = total::submit(pages, 10); // waits for them, and is known to depend on them
+///     total.await
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), RunError> {
+/// assert_eq!(crawl().await?, 120);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Example: other options for one call
+///
+/// ```
+/// # use context::prelude::*;
+/// #[task]
+/// async fn fetch(url: String) -> Result<usize, RunError> {
+///     Ok(url.len())
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), RunError> {
+/// let fetch = fetch::with_options().retries(5).task_run_name("fetch {url}").call("https://example.com");
+/// assert_eq!(fetch.await?, 19);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # What surrounds a call
+///
+/// A call of an `async` task captures what surrounds it (the run, tags, settings) when it is *called*, not when it is
+/// awaited: `let call = tags!("io", { fetch(url) }); call.await` has the tag, and `tokio::spawn(fetch(url))` belongs to
+/// the flow that spawns it.
+///
+/// # What cannot be submitted
+///
+/// `submit`, `map` and `with_options` need owned, `Send` arguments. Where they cannot be offered, using them is a compile
+/// error that says why; calling the function always works.
+pub use context_macros::task;
+
+#[doc(inline)]
+/// # Example: an asset, and what there is to say about it
+///
+/// ```
+/// use context::prelude::*;
+///
+/// #[materialize("file:///tmp/rows.csv", by = "csv", asset_deps = ["https://example.com/raw"])]
+/// async fn save(rows: Vec<u32>) -> Result<usize, anyhow::Error> {
+///     add_asset_metadata("file:///tmp/rows.csv", serde_json::json!({ "rows": rows.len() }))?;
+///     Ok(rows.len())
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), anyhow::Error> {
+/// assert_eq!(save(vec![1, 2]).await?, 2);
+/// # Ok(())
+/// # }
+/// ```
+pub use context_macros::materialize;
+
+#[doc(inline)]
+/// # Example: tags around several calls
+///
+/// ```
+/// use context::prelude::*;
+///
+/// #[task(tags = ["io"])]
+/// async fn fetch() -> String {
+///     current_run!().tags().to_string()
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() {
+/// let team = String::from("team-7");
+/// let seen = tags!("nightly", team, { fetch().await });
+/// assert_eq!(seen, "io, nightly, team-7");
+/// # }
+/// ```
+///
+/// # Example: without a block
+///
+/// `select!` hides its awaits from a block, so it stands in a scope. A scope takes what is *called inside it*: a task
+/// called in the argument list was called outside.
+///
+/// ```
+/// # use context::prelude::*;
+/// # #[tokio::main]
+/// # async fn main() {
+/// let inside = tags!("race")
+///     .scope(async {
+///         tokio::select! {
+///             tags = async { TagsContext::get() } => tags,
+///         }
+///     })
+///     .await;
+/// assert_eq!(inside.current_tags().to_string(), "race");
+/// assert_eq!(tags!("a", "b").in_scope(|| TagsContext::get().current_tags().len()), 2);
+/// # }
+/// ```
+pub use context_macros::tags;
+
+#[doc(inline)]
+/// # Example
+///
+/// ```
+/// use context::prelude::*;
+///
+/// #[flow]
+/// fn nightly(day: String) -> (String, Option<serde_json::Value>) {
+///     let run = current_run!();
+///     (current_run!(flow).flow_name(), run.parameters().get("day").cloned())
+/// }
+///
+/// let (flow, day) = nightly("monday".to_owned());
+/// assert_eq!((flow.as_str(), day), ("nightly", Some("monday".into())));
+/// assert!(get_run_context().is_err());
+/// ```
+///
+/// # Panics
+///
+/// Outside a run, with the two usual causes. [`get_run_context`] is the form that returns an error.
+pub use context_macros::current_run;
+
+#[doc(inline)]
+/// # Example
+///
+/// ```no_run
+/// use context::prelude::*;
+///
+/// #[flow]
+/// async fn crawl() -> Result<(), anyhow::Error> {
+///     Ok(())
+/// }
+///
+/// #[context::main]
+/// async fn main() -> Result<(), anyhow::Error> {
+///     crawl().await
+/// }
+/// ```
+///
+/// # Panics
+///
+/// If the system cannot start the runtime's threads, or two flows of the program have one name.
+pub use context_macros::main;
 
 /// What expansions of the macros name. Not for people: anything here may change in any release.
 #[doc(hidden)]

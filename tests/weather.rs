@@ -1,5 +1,7 @@
 //! The weather example: its figures, the states of its runs, and the program itself.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 #[path = "../examples/weather/analysis.rs"]
 mod analysis;
 #[path = "../examples/weather/flow.rs"]

@@ -174,7 +174,7 @@ fn in_flow(client: &Client, repeat: fn(u64) -> Duration, n: u64) -> Duration {
 }
 
 fn in_flow_async(client: Client, repeat: impl Future<Output = Duration>) -> Duration {
-    block_on(AsyncClientContext::new(client).scope(flow_around_async(repeat)))
+    block_on(AsyncClientContext::new(client).scope(async { flow_around_async(repeat).await }))
 }
 
 #[flow]

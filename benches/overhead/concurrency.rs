@@ -73,7 +73,7 @@ where
 #[expect(clippy::disallowed_methods, reason = "the flow is where the context begins")]
 fn run(runtime: &Runtime, way: Way, count: u32, yields: u32) -> Duration {
     let client = AsyncClientContext::new(Client::off());
-    let flow = async move { client.scope(all(way, count, yields)).await };
+    let flow = async move { client.scope(async { all(way, count, yields).await }).await };
     runtime.block_on(async { tokio::spawn(flow).await }).expect("the flow completes")
 }
 

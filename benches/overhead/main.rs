@@ -51,7 +51,7 @@ fn main() -> ExitCode {
         && case == callgrind::CASE
         && iterations == callgrind::ITERATIONS
     {
-        cases::find(name).run(count.parse().expect("a number of iterations"));
+        callgrind::run(cases::find(name), count.parse().expect("a number of iterations"));
         return ExitCode::SUCCESS;
     }
     let effort = match () {

@@ -1,7 +1,7 @@
 //! Memory: what runs leave behind, and what a run that waits takes.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 use context::{AsyncClientContext, Client, ContextModel, SyncClientContext, flow, task};
 use tokio::sync::Notify;
@@ -70,10 +70,13 @@ fn many(marks: [u64; 3]) -> [i64; 3] {
 }
 
 static GATE: Notify = Notify::const_new();
+static WAITING: AtomicUsize = AtomicUsize::new(0);
 
 /// The arguments are as large as usual.
 async fn plain(name: String, number: u64) -> usize {
-    GATE.notified().await;
+    let opened = GATE.notified();
+    WAITING.fetch_add(1, Ordering::Relaxed);
+    opened.await;
     name.len() + usize::try_from(number).unwrap_or_default()
 }
 
@@ -104,9 +107,10 @@ async fn park(way: Way, count: usize) -> i64 {
             Way::Submit => submitted.push(parked::submit(name, number)),
         }
     }
-    // All of them are polled before this function is again.
-    yield_now().await;
-    yield_now().await;
+    while WAITING.load(Ordering::Relaxed) < count {
+        yield_now().await;
+    }
+    WAITING.store(0, Ordering::Relaxed);
     let each = (live() - before) / signed(count);
     GATE.notify_waiters();
     for future in spawned {
@@ -140,7 +144,7 @@ pub(crate) fn measure(effort: Effort, bars: &mut Bars) {
     for way in [Way::Plain, Way::SpawnedTask, Way::Submit] {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let client = AsyncClientContext::new(Client::off());
-        each.push(runtime.block_on(client.scope(park(way, count))));
+        each.push(runtime.block_on(client.scope(async { park(way, count).await })));
     }
     if effort != Effort::Smoke {
         println!("\nbytes of a run that waits{:>28}{:>14}", "each", "added");

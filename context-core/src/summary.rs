@@ -21,6 +21,7 @@
 //! This module knows records. Who installs it, and when, is decided by a program's entry point.
 
 mod collect;
+mod numbers;
 mod render;
 mod text;
 mod tree;

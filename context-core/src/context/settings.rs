@@ -17,6 +17,11 @@ static ROOT: LazyLock<SettingsContext> = LazyLock::new(|| {
     for problem in problems {
         tracing::warn!("{problem}");
     }
+    if settings.tasks_default_retries() > 0 || settings.flows_default_retries() > 0 {
+        tracing::warn!(
+            "default retries are set, but this version applies only the `retries` of attributes and `with_options`"
+        );
+    }
     SettingsContext::new(settings)
 });
 

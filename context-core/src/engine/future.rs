@@ -270,6 +270,11 @@ impl<T> TaskFuture<T> {
 
     /// The outcome. The run must have ended.
     pub(super) fn take(self) -> Result<T, RunError> {
+        self.give()
+    }
+
+    /// Gives the value away: a copy, or the value itself to the last future.
+    fn give(&self) -> Result<T, RunError> {
         let mut slot = self.0.lock();
         if let Outcome::Error(error) = &slot.outcome {
             return Err(error.clone());
@@ -281,8 +286,9 @@ impl<T> TaskFuture<T> {
         }
         match std::mem::replace(&mut slot.outcome, Outcome::Taken) {
             Outcome::Value(value) => Ok(value),
-            Outcome::Open | Outcome::Error(_) | Outcome::Taken => {
-                unreachable!("only the last future takes the value, after the run has ended")
+            Outcome::Taken => panic!("a task future was polled after it had given its value"),
+            Outcome::Open | Outcome::Error(_) => {
+                unreachable!("the run has ended, and an error was given before")
             }
         }
     }
@@ -314,15 +320,7 @@ impl<T> Future for TaskFuture<T> {
                 Ok(()) => Poll::Pending,
             };
         }
-        // Takes the place of this future: when that is dropped, there is one future less.
-        let taken = Self::failed(
-            RunErrorKind::Cancelled {
-                run: format!("task run {}", this.0.id),
-                message: "its future has given its value already".to_owned(),
-            }
-            .into(),
-        );
-        Poll::Ready(std::mem::replace(this, taken).take())
+        Poll::Ready(this.give())
     }
 }
 

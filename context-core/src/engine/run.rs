@@ -7,7 +7,8 @@
 mod record;
 
 use std::any::Any;
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Once, OnceLock};
 use std::time::Duration;
 
 use super::machine::{Input, Machine, Subject, Then};
@@ -26,6 +27,9 @@ use crate::state::{Failure, NotReady, RunError, RunErrorKind, State, panic_messa
 
 /// Task parameters longer than this, as JSON, are recorded by their type's name. Flow parameters have no such limit.
 const TASK_PARAMETER_LIMIT: usize = 8 * 1024;
+
+/// How many flow runs are open in this process; only to warn of tasks that have lost theirs.
+static LIVE_FLOWS: AtomicUsize = AtomicUsize::new(0);
 
 /// One run of a task or flow.
 pub(super) struct Run {
@@ -210,8 +214,14 @@ impl Run {
             Target::Task(task) => {
                 task.id.get_or_insert_with(|| TaskRunId::generate(now));
                 task.parent = frame.as_deref().and_then(caller);
+                if frame.as_deref().is_none_or(|frame| frame.flow().is_none()) {
+                    warn_of_lost_context(task.definition);
+                }
             }
-            Target::Flow(flow) => flow.create(now, frame.as_ref()),
+            Target::Flow(flow) => {
+                LIVE_FLOWS.fetch_add(1, Ordering::Relaxed);
+                flow.create(now, frame.as_ref());
+            }
         }
         self.enter(now, Input::Create);
     }
@@ -436,8 +446,13 @@ impl Run {
     fn enter(&mut self, now: Timestamp, input: Input) -> Option<Then> {
         let (state, then) = self.machine.step(now, input)?;
         self.tell(&state);
-        if then == Then::End && self.keeps_state {
-            self.last_state = Some(Box::new(state));
+        if then == Then::End {
+            if !self.is_task() {
+                LIVE_FLOWS.fetch_sub(1, Ordering::Relaxed);
+            }
+            if self.keeps_state {
+                self.last_state = Some(Box::new(state));
+            }
         }
         Some(then)
     }
@@ -463,6 +478,21 @@ impl Run {
             }
             Target::Flow(flow) => flow.options().delays()?.before_retry(used),
         }
+    }
+}
+
+/// Warns, once, of a task that runs outside every flow while flow runs are open: most likely it was called in a future
+/// or thread that was spawned without the context.
+#[cold]
+fn warn_of_lost_context(task: &TaskDefinition) {
+    static WARNING: Once = Once::new();
+    if LIVE_FLOWS.load(Ordering::Relaxed) > 0 {
+        WARNING.call_once(|| {
+            tracing::warn!(
+                "task `{}` runs outside a flow while a flow run is open; if it belongs to that run, spawn it with `context::spawn`, `context::thread::spawn` or `.in_current_context()`",
+                task.meta().name,
+            );
+        });
     }
 }
 

@@ -200,6 +200,15 @@ enum AttemptFuture<R> {
     Blocking(JoinHandle<R>),
 }
 
+impl<R> Drop for AttemptFuture<R> {
+    fn drop(&mut self) {
+        // A function that has not begun must not begin any more; one that has cannot be interrupted.
+        if let Self::Blocking(thread) = self {
+            thread.abort();
+        }
+    }
+}
+
 impl<R> Future for AttemptFuture<R> {
     type Output = R;
 

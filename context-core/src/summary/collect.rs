@@ -7,8 +7,9 @@
 
 use std::collections::HashMap;
 
+use super::numbers::{Facts, Numbers, Outcome};
 use super::text;
-use super::tree::{Facts, Kind, Label, Line, Numbers, Outcome, Scope};
+use super::tree::{Kind, Label, Line, Scope};
 use crate::clock::Timestamp;
 use crate::id::{FlowRunId, TaskRunId};
 use crate::record::{FlowRunEvent, RunTags, TaskRunEvent};
@@ -192,7 +193,8 @@ fn facts(state: &State, run_count: u32, start_time: Option<Timestamp>) -> Option
 /// What is shown of a run; the texts are cut to what a line could hold.
 #[cold]
 fn label(name: String, state: &State, tags: RunTags<'_>) -> Label {
-    let has_own_name = state.name() != state.state_type().default_name();
+    // `NotReady` is an outcome of its own.
+    let has_own_name = state.name() != state.state_type().default_name() && state.is_terminal();
     let tags = tags.to_set();
     let tags = if tags.is_empty() { String::new() } else { tags.to_string() };
     Label {

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::collect::{Totals, Tree};
+use super::numbers::{Numbers, Outcome};
 use super::text::{self, count, counted, enumerate};
-use super::tree::{Group, Kind, Line, Numbers, Outcome, Scope};
+use super::tree::{Group, Kind, Line, Scope};
 
 /// The most columns of a line.
 pub(super) const WIDTH: usize = 100;
@@ -57,7 +58,7 @@ fn runs(group: &Group) -> impl Iterator<Item = Item<'_>> {
 }
 
 impl<'a> Item<'a> {
-    fn below(&self) -> Vec<Item<'a>> {
+    fn below(&self) -> Vec<Self> {
         match *self {
             Self::Run(_, _, line) => items(&line.below),
             Self::Group(group) => {
@@ -231,7 +232,8 @@ fn group_line(row: &mut Row<'_>, group: &Group) {
         row.part(Style::Plain, &counted(numbers.retries, "retry", "retries"));
     }
     if let Some(mean) = mean(numbers) {
-        let (shortest, longest) = (text::duration(numbers.shortest), text::duration(numbers.longest));
+        let (shortest, longest) =
+            (text::duration(numbers.shortest), text::duration(numbers.longest));
         let range = if shortest == longest {
             format!("{shortest} each")
         } else {
@@ -286,4 +288,3 @@ fn totals(row: &mut Row<'_>, totals: &Totals, duration: Option<Duration>) {
         row.part(Style::Plain, &part);
     }
 }
-

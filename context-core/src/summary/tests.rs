@@ -156,11 +156,8 @@ impl Story {
 
     /// Begins a subflow of flow run 1.
     fn begin_subflow(&self, id: u128, stand_in: u128) {
-        let child = Task {
-            child: Some(id),
-            state: state(StateType::Pending),
-            ..task(stand_in, "report")
-        };
+        let child =
+            Task { child: Some(id), state: state(StateType::Pending), ..task(stand_in, "report") };
         self.tell(&child, None);
         self.flow(id, Some(stand_in), &state(StateType::Pending), 0);
     }
@@ -196,7 +193,7 @@ fn a_few_runs_are_listed_one_by_one() {
     ├─ ✗ fetch-d7f · failed · 1 ms · HttpError: 404
     ├─ ✗ fetch-f88 · TimedOut · 1.00 s · Task run exceeded timeout of 1.0 second(s)
     ├─ ⊘ save-e7f · cancelled · 1 ms
-    └─ ○ save-308 · NotReady · no upstream
+    └─ ○ save-308 · not ready · no upstream
     6 task runs: 2 completed, 2 failed, 1 cancelled, 1 not ready · 2 retries · 1.53 s
     ");
 }
@@ -462,7 +459,10 @@ fn many_names_are_bounded() {
     }
     let text = story.completed();
     assert!(text.contains("(others) ×"), "{text}");
-    assert!(text.ends_with("\n80,000 task runs: 20,000 completed, 60,000 failed · 1.53 s\n"), "{text}");
+    assert!(
+        text.ends_with("\n80,000 task runs: 20,000 completed, 60,000 failed · 1.53 s\n"),
+        "{text}"
+    );
 }
 
 #[test]

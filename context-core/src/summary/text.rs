@@ -43,7 +43,11 @@ pub(super) fn duration(duration: Duration) -> String {
         format!("{} min {:02} s", seconds / 60, seconds % 60)
     } else {
         let minutes = half_up(60 * SECOND);
-        format!("{} h {:02} min", count(u64::try_from(minutes / 60).unwrap_or(u64::MAX)), minutes % 60)
+        format!(
+            "{} h {:02} min",
+            count(u64::try_from(minutes / 60).unwrap_or(u64::MAX)),
+            minutes % 60
+        )
     }
 }
 

@@ -282,6 +282,35 @@ fn a_panic_in_what_a_block_awaits_leaves_the_block() {
     assert_eq!(notes.all(), ["a", "a"]);
 }
 
+#[test]
+fn a_panic_in_a_destructor_of_a_suspended_block_restores_the_dropper() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic_silently();
+        }
+    }
+
+    let notes = Notes::default();
+    let mut future = Box::pin(async {
+        let mut scope = TagsBlock::enter(tags("a"));
+        let _in_block = notes.on_drop();
+        let awaited = async {
+            let _bomb = Bomb;
+            let _in_awaited = notes.on_drop();
+            std::future::pending::<()>().await;
+        };
+        awaited.__context_suspend(&mut scope).await;
+    });
+    assert!(poll(&mut future).is_pending());
+    within("x", || {
+        assert!(panics(|| drop(future)));
+        assert_eq!(seen(), "x");
+    });
+    assert_eq!(notes.all(), ["a", "a"]);
+    assert!(nothing_is_ambient());
+}
+
 #[tokio::test]
 async fn a_panic_that_a_block_catches_does_not_leave_it() {
     let mut scope = TagsBlock::enter(tags("a"));

@@ -115,14 +115,7 @@ impl Interpreter {
     fn step<'a>(&'a self, op: &'a Op, view: View) -> BoxFuture<'a, ()> {
         match op {
             Op::Await(times) => Box::pin(self.wait(*times, view)),
-            Op::Scope(kind, body) => {
-                let future = self.run(body.clone(), view.inside(*kind));
-                match *kind {
-                    Kind::Tags(tags) => Box::pin(Kind::tags(tags).scope(future)),
-                    Kind::Settings(profile) => Box::pin(Kind::settings(profile).scope(future)),
-                    Kind::Deployment(id) => Box::pin(Kind::deployment(id).scope(future)),
-                }
-            }
+            Op::Scope(kind, body) => scoped(*kind, self.run(body.clone(), view.inside(*kind))),
             Op::Block(tags, body) => Box::pin(self.block(*tags, body, view)),
             Op::Blocks(outer, inner, body) => Box::pin(self.blocks(*outer, *inner, body, view)),
             Op::Call(body) => {
@@ -151,17 +144,19 @@ impl Interpreter {
                     }
                 }
             }
-            Op::Panic(body) => {
-                let body = self.run(body.clone(), view);
-                let witness = self.witness(view);
-                let panicking = async move {
-                    let _witness = witness;
-                    body.await;
-                    panic_silently()
-                };
-                Box::pin(AssertUnwindSafe(panicking).catch_unwind().map(|caught: Result<(), _>| {
-                    assert!(caught.is_err());
-                }))
+            Op::Panic(body) => caught(self.panicking(body.clone(), view)),
+            Op::PanicInScope(kind, body) => {
+                let future = self.panicking(body.clone(), view.inside(*kind));
+                caught(scoped(*kind, future))
+            }
+            Op::PanicInBlock(tags, body) => {
+                let inside = view.inside(Kind::Tags(*tags));
+                let (tags, future) = (*tags, self.panicking(body.clone(), inside));
+                caught(async move {
+                    let mut scope = TagsBlock::enter(Kind::tags(tags));
+                    let _witness = self.witness(inside);
+                    future.__context_suspend(&mut scope).await;
+                })
             }
             Op::Drop(body, polls, place) => {
                 self.drop_half_way(body, *polls, *place, view);
@@ -175,6 +170,16 @@ impl Interpreter {
                 }
             }
         }
+    }
+
+    /// The body as a future that panics at its end.
+    fn panicking(&self, body: Body, view: View) -> BoxFuture<'static, ()> {
+        let (body, witness) = (self.run(body, view), self.witness(view));
+        Box::pin(async move {
+            let _witness = witness;
+            body.await;
+            panic_silently()
+        })
     }
 
     async fn wait(&self, times: u8, view: View) {
@@ -222,14 +227,9 @@ impl Interpreter {
     }
 
     async fn spawn(&self, body: Body, end: End, view: View) {
-        let body = self.run(body, view);
-        let witness = self.witness(view);
-        let future = async move {
-            let _witness = witness;
-            body.await;
-            if matches!(end, End::Panic) {
-                panic_silently();
-            }
+        let future = match end {
+            End::Panic => self.panicking(body, view),
+            End::Return | End::Abort(_) | End::Detached => self.run(body, view),
         };
         match &self.spawner {
             Spawner::Runtime(..) => {
@@ -364,6 +364,20 @@ impl Interpreter {
 /// What is visible on a foreign thread.
 const FOREIGN: View = View::NOTHING.inside(Kind::Deployment(8));
 
+/// The future in a scope.
+fn scoped(kind: Kind, future: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
+    match kind {
+        Kind::Tags(tags) => Box::pin(Kind::tags(tags).scope(future)),
+        Kind::Settings(profile) => Box::pin(Kind::settings(profile).scope(future)),
+        Kind::Deployment(id) => Box::pin(Kind::deployment(id).scope(future)),
+    }
+}
+
+/// The future, whose panic is caught.
+fn caught<'a>(future: impl Future<Output = ()> + Send + 'a) -> BoxFuture<'a, ()> {
+    Box::pin(AssertUnwindSafe(future).catch_unwind().map(|ended| assert!(ended.is_err())))
+}
+
 fn in_scope(kind: Kind, f: impl FnOnce()) {
     match kind {
         Kind::Tags(tags) => Kind::tags(tags).in_scope(f),
@@ -384,7 +398,7 @@ fn poll_times<F: Future<Output = ()> + Unpin>(mut future: F, polls: u8) -> Optio
 
 /// Is ready once `done` says so; asks at every poll.
 pub(super) async fn until(done: impl Fn() -> bool + Send) {
-    poll_fn(|cx| {
+    poll_fn(move |cx| {
         if done() {
             return Poll::Ready(());
         }

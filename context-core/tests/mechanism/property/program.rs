@@ -95,8 +95,10 @@ pub(crate) enum Op {
     Spawn(Body, End),
     /// Spawns the body without context.
     Bare(Body),
-    /// Runs the body, panics, and catches the panic.
+    /// Runs the body, panics, and catches the panic: here, outside the scope, or outside the block.
     Panic(Body),
+    PanicInScope(Kind, Body),
+    PanicInBlock(u8, Body),
     /// Polls the body so many times and drops it.
     Drop(Body, u8, Place),
     /// Polls the body so many times on another thread, then awaits it here.
@@ -188,9 +190,11 @@ fn ops(body: BoxedStrategy<Body>) -> BoxedStrategy<Op> {
         1 => (mask(), mask(), body.clone()).prop_map(|(outer, inner, body)| Op::Blocks(outer, inner, body)),
     ];
     let endings = prop_oneof![
-        2 => body.clone().prop_map(Op::Panic),
-        2 => (body.clone(), 0..5_u8, places).prop_map(|(body, polls, place)| Op::Drop(body, polls, place)),
-        1 => (body.clone(), 0..4_u8).prop_map(|(body, polls)| Op::Move(body, polls)),
+        1 => body.clone().prop_map(Op::Panic),
+        2 => (kinds(), body.clone()).prop_map(|(kind, body)| Op::PanicInScope(kind, body)),
+        2 => (mask(), body.clone()).prop_map(|(tags, body)| Op::PanicInBlock(tags, body)),
+        4 => (body.clone(), 0..5_u8, places).prop_map(|(body, polls, place)| Op::Drop(body, polls, place)),
+        2 => (body.clone(), 0..4_u8).prop_map(|(body, polls)| Op::Move(body, polls)),
     ];
     prop_oneof![
         3 => (1..4_u8).prop_map(Op::Await),

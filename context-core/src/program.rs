@@ -1,0 +1,157 @@
+//! Programs: what `#[context::main]` does around a program's own `main`.
+//!
+//! A program that begins with `#[context::main]` owns its process, so some things are done here that a library must not
+//! do. Once per process, before anything else:
+//!
+//! 1. Settings that could not be read, each with the default that took its place, are told on the standard error stream.
+//!    So is a set `PREFECT_API_URL`, because this version records runs in the process only and sends nothing.
+//! 2. Two flows of one name end the process with exit code 2 and a message that says where both stand: under one name
+//!    nobody could tell their runs apart, and the mistake is cheapest to mend before anything has run.
+//! 3. Every top-level flow run gets a [summary](crate::summary) on the standard error stream, unless `CONTEXT_SUMMARY`
+//!    is `never`. In a program of this kind `auto` means the same as `always`, also where the stream is not a terminal: a
+//!    summary in the log of a nightly job is as useful. Programs and tests that do not begin so show no summaries.
+//!
+//! Then the program runs. When it has ended, also by a panic, what recorders still hold is flushed. Nothing is undone:
+//! the process is expected to end.
+
+use std::fmt::Display;
+use std::future::Future;
+use std::io::{self, Write};
+use std::sync::{Arc, Once};
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::context::SettingsContext;
+use crate::record::Client;
+use crate::registry;
+use crate::settings::{Settings, SettingsError, Summary};
+use crate::summary::SummaryRecorder;
+
+/// The options of `#[context::main]`.
+///
+/// ```
+/// use context_core::program::MainOptions;
+///
+/// let options = MainOptions { worker_threads: Some(4), ..MainOptions::default() };
+/// assert!(!options.current_thread);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MainOptions {
+    /// How many threads run asynchronous code, at least one; default: as many as the machine has cores.
+    pub worker_threads: Option<usize>,
+    /// Runs all asynchronous code on the thread of `main`.
+    pub current_thread: bool,
+}
+
+/// Prepares the process, then runs `future` on a new tokio runtime; what an `async fn main` becomes.
+///
+/// # Panics
+///
+/// If the runtime cannot be started: the system has no threads left, `worker_threads` is zero, or the caller is in a
+/// runtime already.
+///
+/// # Example
+///
+/// ```
+/// use context_core::program::{MainOptions, block_on_main};
+///
+/// let options = MainOptions { current_thread: true, ..MainOptions::default() };
+/// assert_eq!(block_on_main(options, async { 6 * 7 }), 42);
+/// ```
+pub fn block_on_main<F: Future>(options: MainOptions, future: F) -> F::Output {
+    prepare();
+    // Before the runtime, so that it is dropped after: futures that are still running record how they end.
+    let _flush = FlushAtEnd;
+    runtime(options).block_on(future)
+}
+
+fn runtime(options: MainOptions) -> Runtime {
+    let mut builder = if options.current_thread {
+        Builder::new_current_thread()
+    } else {
+        Builder::new_multi_thread()
+    };
+    if let Some(threads) = options.worker_threads {
+        builder.worker_threads(threads);
+    }
+    builder.enable_all().build().expect("the system can start the threads of a runtime")
+}
+
+/// Prepares the process, then calls `f`; what a `fn main` that is not asynchronous becomes.
+///
+/// # Example
+///
+/// ```
+/// assert_eq!(context_core::program::run_main(|| 6 * 7), 42);
+/// ```
+pub fn run_main<R>(f: impl FnOnce() -> R) -> R {
+    prepare();
+    let _flush = FlushAtEnd;
+    f()
+}
+
+struct FlushAtEnd;
+
+impl Drop for FlushAtEnd {
+    fn drop(&mut self) {
+        Client::process_default().flush();
+    }
+}
+
+fn prepare() {
+    static PREPARED: Once = Once::new();
+    PREPARED.call_once(|| {
+        let (settings, problems) = Settings::from_env();
+        // Read now, the ambient settings log their problems before the program can have installed a log: they are told
+        // once.
+        drop(SettingsContext::get());
+        let mut stderr = io::stderr().lock();
+        warn(&mut stderr, &settings, &problems);
+        let duplicates = registry::duplicates();
+        if !duplicates.is_empty() {
+            for duplicate in duplicates {
+                tell(&mut stderr, "error", duplicate);
+            }
+            end_process();
+        }
+        drop(stderr);
+        if shows_summaries(settings.summary()) {
+            let recorder = Arc::new(SummaryRecorder::stderr());
+            Client::set_process_default(Client::process_default().and(recorder));
+        }
+    });
+}
+
+#[expect(
+    clippy::exit,
+    reason = "called before the program's own `main`, which has nothing to clean up"
+)]
+fn end_process() -> ! {
+    std::process::exit(2)
+}
+
+const fn shows_summaries(setting: Summary) -> bool {
+    match setting {
+        Summary::Auto | Summary::Always => true,
+        Summary::Never => false,
+    }
+}
+
+fn warn(stderr: &mut impl Write, settings: &Settings, problems: &[SettingsError]) {
+    for problem in problems {
+        tell(stderr, "warning", format_args!("{problem}; its default is used"));
+    }
+    if settings.api_url().is_some() {
+        let problem = "`PREFECT_API_URL` is set, but this version records runs in this process only: \
+                       the server is told nothing";
+        tell(stderr, "warning", problem);
+    }
+}
+
+fn tell(stderr: &mut impl Write, kind: &str, message: impl Display) {
+    // If nobody listens, there is nobody to tell.
+    writeln!(stderr, "{kind}: {message}").ok();
+}
+
+#[cfg(test)]
+mod tests;
