@@ -42,6 +42,49 @@ impl ClientScope {
     }
 }
 
+/// The clients that surround a piece of code, innermost first.
+///
+/// Code may outlive the scope of the innermost; then the next one that is still open counts.
+#[derive(Debug)]
+pub(crate) struct ClientLink {
+    kind: &'static str,
+    scope: ClientScope,
+    outside: Option<Arc<Self>>,
+}
+
+impl ClientLink {
+    /// The chain with `scope` innermost. Clients at its front that have ended are left out.
+    fn push(chain: Option<&Arc<Self>>, kind: &'static str, scope: &ClientScope) -> Arc<Self> {
+        let mut outside = chain;
+        while let Some(link) = outside
+            && !link.scope.is_open()
+        {
+            outside = link.outside.as_ref();
+        }
+        if let Some(link) = outside
+            && link.kind == kind
+            && Arc::ptr_eq(&link.scope.depth, &scope.depth)
+        {
+            return link.clone();
+        }
+        Arc::new(Self { kind, scope: scope.clone(), outside: outside.cloned() })
+    }
+
+    /// The innermost client that is open, of one kind or of any.
+    pub(super) fn open<'a>(
+        mut chain: Option<&'a Arc<Self>>,
+        kind: Option<&str>,
+    ) -> Option<&'a ClientScope> {
+        while let Some(link) = chain {
+            if link.scope.is_open() && kind.is_none_or(|kind| kind == link.kind) {
+                return Some(&link.scope);
+            }
+            chain = link.outside.as_ref();
+        }
+        None
+    }
+}
+
 /// One entered scope of a client.
 #[derive(Debug)]
 struct OpenClient(Arc<AtomicUsize>);
@@ -53,7 +96,7 @@ impl Drop for OpenClient {
 }
 
 macro_rules! client_context {
-    ($(#[$doc:meta])* $context:ident, $slot:ident) => {
+    ($(#[$doc:meta])* $context:ident) => {
         $(#[$doc])*
         #[derive(Clone, Debug)]
         pub struct $context(ClientScope);
@@ -76,8 +119,8 @@ macro_rules! client_context {
 
             fn push(&self, current: Option<&Arc<Frame>>) -> Arc<Frame> {
                 Frame::with_outer(current, |outer| {
-                    outer.$slot = Some(self.clone());
-                    outer.client = Some(self.0.clone());
+                    let chain = outer.clients.as_ref();
+                    outer.clients = Some(ClientLink::push(chain, Self::NAME, &self.0));
                 })
             }
         }
@@ -87,8 +130,10 @@ macro_rules! client_context {
             const POLICY: Policy = Policy::LOCAL;
 
             fn get() -> Option<Self> {
-                stack::peek::<Frame, _>(|frame| frame?.outer()?.$slot.clone())
-                    .filter(|context| context.0.is_open())
+                stack::peek::<Frame, _>(|frame| {
+                    let chain = frame?.outer()?.clients.as_ref();
+                    ClientLink::open(chain, Some(Self::NAME)).cloned().map(Self)
+                })
             }
 
             /// A client has no serial form: a program makes its own.
@@ -97,14 +142,15 @@ macro_rules! client_context {
             }
 
             fn in_scope<R>(&self, f: impl FnOnce() -> R) -> R {
-                let frame = stack::peek::<Frame, _>(|current| self.push(current));
                 let _open = self.0.open();
+                let frame = stack::peek::<Frame, _>(|current| self.push(current));
                 stack::within(Some(frame), f)
             }
 
             fn scope<F: Future>(&self, future: F) -> Scope<F> {
+                let open = self.0.open();
                 let frame = stack::peek::<Frame, _>(|current| self.push(current));
-                Scope::holding(future, frame, self.0.open())
+                Scope::holding(future, frame, open)
             }
         }
     };
@@ -112,7 +158,7 @@ macro_rules! client_context {
 
 client_context! {
     /// The client of synchronous code. Re-entrant: the client stays open until its outermost scope ends.
-    SyncClientContext, sync_client
+    SyncClientContext
 }
 
 client_context! {
@@ -130,5 +176,5 @@ client_context! {
     /// assert_eq!(recorder.transcript(), "");
     /// # });
     /// ```
-    AsyncClientContext, async_client
+    AsyncClientContext
 }

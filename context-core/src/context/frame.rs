@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::client::ClientScope;
+use super::client::ClientLink;
 use super::{
     AssetContext, AsyncClientContext, ContextModel, DeploymentContext, FlowRunContext,
     SettingsContext, SyncClientContext,
@@ -45,10 +45,8 @@ pub(super) struct Outer {
     pub(super) settings: Option<SettingsContext>,
     pub(super) assets: Option<AssetContext>,
     pub(super) deployment: Option<DeploymentContext>,
-    pub(super) sync_client: Option<SyncClientContext>,
-    pub(super) async_client: Option<AsyncClientContext>,
-    /// The client of the innermost client context of either kind.
-    pub(super) client: Option<ClientScope>,
+    /// The clients of both kinds of client context.
+    pub(super) clients: Option<Arc<ClientLink>>,
 }
 
 /// Where the innermost task run is.
@@ -169,14 +167,10 @@ impl Frame {
                 "`for_spawn` removes the client contexts because their policy says so",
             );
         }
-        if current.outer().is_none_or(|outer| outer.client.is_none()) {
+        if current.outer().is_none_or(|outer| outer.clients.is_none()) {
             return current;
         }
-        Self::with_outer(Some(&current), |outer| {
-            outer.sync_client = None;
-            outer.async_client = None;
-            outer.client = None;
-        })
+        Self::with_outer(Some(&current), |outer| outer.clients = None)
     }
 
     #[inline]
@@ -234,8 +228,7 @@ impl Frame {
     #[inline]
     pub(crate) fn with_client<R>(frame: Option<&Arc<Self>>, f: impl FnOnce(&Client) -> R) -> R {
         let outer = frame.and_then(|frame| frame.outer());
-        if let Some(scope) = outer.and_then(|outer| outer.client.as_ref())
-            && scope.is_open()
+        if let Some(scope) = ClientLink::open(outer.and_then(|outer| outer.clients.as_ref()), None)
         {
             return f(scope.client());
         }

@@ -6,8 +6,9 @@
 //! is below the flow run itself.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
-use super::numbers::{Facts, Numbers, Outcome};
+use super::numbers::{Counts, Facts, Outcome};
 use super::text;
 use super::tree::{Kind, Label, Line, Scope};
 use crate::clock::Timestamp;
@@ -21,6 +22,30 @@ const CALLERS: usize = 4_096;
 /// How much of a text is kept, in columns: more than a line can show.
 const KEPT: usize = 120;
 
+/// Maps from ids, which are random enough to need no keyed hash.
+type IdMap<I, T> = HashMap<I, T, BuildHasherDefault<IdHasher>>;
+
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            // The last byte of an id is random; so are the lowest bits, by which maps choose a place.
+            let mixed = self.0.rotate_left(26) ^ u64::from_be_bytes(word);
+            self.0 = mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        }
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 32)
+    }
+}
+
 /// A top-level flow run that has ended.
 #[derive(Debug)]
 pub(super) struct Tree {
@@ -32,7 +57,8 @@ pub(super) struct Tree {
 /// The numbers under a flow run, at any depth.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Totals {
-    pub(super) task_runs: Numbers,
+    pub(super) task_runs: Counts,
+    pub(super) retries: u64,
     pub(super) subflows: u64,
 }
 
@@ -40,7 +66,7 @@ pub(super) struct Totals {
 #[derive(Debug, Default)]
 struct OpenFlow {
     scope: Scope,
-    parked: HashMap<TaskRunId, Parked>,
+    parked: IdMap<TaskRunId, Parked>,
     /// Counts the uses of `parked`.
     clock: u64,
     totals: Totals,
@@ -96,7 +122,7 @@ impl OpenFlow {
 /// Everything that is known of flow runs that were not yet shown.
 #[derive(Debug, Default)]
 pub(super) struct Collector {
-    flows: HashMap<FlowRunId, OpenFlow>,
+    flows: IdMap<FlowRunId, OpenFlow>,
     ended: Vec<Tree>,
 }
 
@@ -131,7 +157,8 @@ impl Collector {
         }
         // Nor does one that ends after its flow run.
         let Some(flow) = self.flows.get_mut(&flow_run_id) else { return };
-        flow.totals.task_runs.add(&facts);
+        flow.totals.task_runs.add(facts.outcome);
+        flow.totals.retries += facts.retries();
         let below = flow.take_below(event.id);
         let label = || label(event.name.to_string(), event.state, event.tags);
         flow.below(event.parent).add(Kind::Task, event.task_name, &facts, label, below);
@@ -154,6 +181,7 @@ impl Collector {
             (stand_in.task_name.into(), facts, label)
         });
         flow.totals.task_runs.merge(&subflow.totals.task_runs);
+        flow.totals.retries += subflow.totals.retries;
         flow.totals.subflows += subflow.totals.subflows + 1;
         let mut below = subflow.scope;
         below.merge(flow.take_below(stand_in.id));

@@ -79,11 +79,11 @@ impl Facts {
 pub(super) struct Counts([u64; Outcome::ALL.len()]);
 
 impl Counts {
-    const fn add(&mut self, outcome: Outcome) {
+    pub(super) const fn add(&mut self, outcome: Outcome) {
         self.0[outcome as usize] += 1;
     }
 
-    fn merge(&mut self, other: &Self) {
+    pub(super) fn merge(&mut self, other: &Self) {
         for (count, more) in self.0.iter_mut().zip(other.0) {
             *count += more;
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::collect::{Totals, Tree};
-use super::numbers::{Numbers, Outcome};
+use super::numbers::{Counts, Numbers, Outcome};
 use super::text::{self, count, counted, enumerate};
 use super::tree::{Group, Kind, Line, Scope};
 
@@ -163,7 +163,7 @@ impl Row<'_> {
     /// A separator, and as much of `text` as fits. Nothing if that would be too little to read.
     fn part(&mut self, style: Style, text: &str) {
         const SEPARATOR: &str = " · ";
-        const LEGIBLE: usize = 8;
+        const LEGIBLE: usize = 16;
         let needed = text::width(SEPARATOR) + text::width(text).min(LEGIBLE);
         if !text.is_empty() && self.left >= needed {
             self.put(Style::Dim, SEPARATOR);
@@ -226,7 +226,7 @@ fn group_line(row: &mut Row<'_>, group: &Group) {
     };
     head(row, worst.unwrap_or(Outcome::Completed), &name);
     row.put(Style::Bold, &format!(" ×{}", count(numbers.counts.runs())));
-    let ends = if worst.is_none() { "all completed".to_owned() } else { outcomes(numbers) };
+    let ends = if worst.is_none() { "all completed".to_owned() } else { outcomes(&numbers.counts) };
     row.part(Style::Plain, &ends);
     if numbers.retries > 0 {
         row.part(Style::Plain, &counted(numbers.retries, "retry", "retries"));
@@ -250,10 +250,10 @@ fn mean(numbers: &Numbers) -> Option<Duration> {
 }
 
 /// `9,997 completed, 3 failed`.
-fn outcomes(numbers: &Numbers) -> String {
+fn outcomes(counts: &Counts) -> String {
     let mut list = String::new();
     for outcome in Outcome::ALL {
-        let runs = numbers.counts.of(outcome);
+        let runs = counts.of(outcome);
         if runs > 0 {
             enumerate(&mut list, runs, outcome.word());
         }
@@ -262,11 +262,11 @@ fn outcomes(numbers: &Numbers) -> String {
 }
 
 fn totals(row: &mut Row<'_>, totals: &Totals, duration: Option<Duration>) {
-    let numbers = &totals.task_runs;
-    let runs = numbers.counts.runs();
+    let counts = &totals.task_runs;
+    let runs = counts.runs();
     let mut rest = Vec::new();
-    if numbers.retries > 0 {
-        rest.push(counted(numbers.retries, "retry", "retries"));
+    if totals.retries > 0 {
+        rest.push(counted(totals.retries, "retry", "retries"));
     }
     if totals.subflows > 0 {
         rest.push(counted(totals.subflows, "subflow run", "subflow runs"));
@@ -276,10 +276,10 @@ fn totals(row: &mut Row<'_>, totals: &Totals, duration: Option<Duration>) {
     let line = |ends: &str| format!("{}: {ends}", counted(runs, "task run", "task runs"));
     let mut first = match runs {
         0 => "no task runs".to_owned(),
-        _ => line(&outcomes(numbers)),
+        _ => line(&outcomes(counts)),
     };
     if text::width(&first) + taken > WIDTH {
-        let completed = numbers.counts.of(Outcome::Completed);
+        let completed = counts.of(Outcome::Completed);
         let others = runs.saturating_sub(completed);
         first = line(&format!("{} completed, {} not", count(completed), count(others)));
     }
