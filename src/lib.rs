@@ -25,8 +25,9 @@ pub use context_core::settings::Settings;
 pub use context_core::state::{
     Failure, InvalidOption, MissingContext, NotReady, RunError, RunErrorKind, State, StateType,
 };
+pub use context_core::summary::SummaryRecorder;
 pub use context_core::tags::{IntoTags, Tag, TagSet};
-pub use context_core::{clock::Timestamp, names, record, registry};
+pub use context_core::{clock::Timestamp, names, record, registry, runtime};
 
 #[doc(inline)]
 /// # Example: a flow of two tasks

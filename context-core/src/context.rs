@@ -106,6 +106,7 @@ pub trait ContextModel: Clone + Sized {
 
     /// Ties `future` to this context: it is polled and dropped inside, on whatever thread.
     ///
-    /// Everything else that surrounds the future is what surrounds *this call*.
+    /// Everything else that surrounds the future is what surrounds *this call*. A flow or task called in the argument
+    /// list was called outside and has captured that: write `scope(async { load().await })`, not `scope(load())`.
     fn scope<F: Future>(&self, future: F) -> Scope<F>;
 }

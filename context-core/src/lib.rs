@@ -25,11 +25,14 @@ pub mod names;
 pub mod parameters;
 #[doc(hidden)]
 pub mod private;
+pub mod program;
 pub mod record;
 pub mod registry;
 mod runner;
+pub mod runtime;
 pub mod secret;
 pub mod settings;
 mod stack;
 pub mod state;
+pub mod summary;
 pub mod tags;

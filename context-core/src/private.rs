@@ -16,6 +16,7 @@ pub use crate::engine::{
     task_blocking, typed_future,
 };
 pub use crate::parameters::ParameterSink;
+pub use crate::program::{MainOptions, block_on_main, run_main};
 pub use crate::registry::Registered;
 pub use crate::stack::{SuspendExt, Suspendable};
 pub use crate::state::Failure;

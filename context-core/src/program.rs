@@ -5,8 +5,8 @@
 //!
 //! 1. Settings that could not be read, each with the default that took its place, are told on the standard error stream.
 //!    So is a set `PREFECT_API_URL`, because this version records runs in the process only and sends nothing.
-//! 2. Two flows of one name end the process with exit code 2 and a message that says where both stand: under one name
-//!    nobody could tell their runs apart, and the mistake is cheapest to mend before anything has run.
+//! 2. Two flows of one name are told in the same place, with where both stand: nobody can tell their runs apart, and
+//!    looking such a name up is an error. The program runs all the same, for it may never look one up.
 //! 3. Every top-level flow run gets a [summary](crate::summary) on the standard error stream, unless `CONTEXT_SUMMARY`
 //!    is `never`. In a program of this kind `auto` means the same as `always`, also where the stream is not a terminal: a
 //!    summary in the log of a nightly job is as useful. Programs and tests that do not begin so show no summaries.
@@ -107,12 +107,8 @@ fn prepare() {
         drop(SettingsContext::get());
         let mut stderr = io::stderr().lock();
         warn(&mut stderr, &settings, &problems);
-        let duplicates = registry::duplicates();
-        if !duplicates.is_empty() {
-            for duplicate in duplicates {
-                tell(&mut stderr, "error", duplicate);
-            }
-            end_process();
+        for duplicate in registry::duplicates() {
+            tell(&mut stderr, duplicate);
         }
         drop(stderr);
         if shows_summaries(settings.summary()) {
@@ -120,14 +116,6 @@ fn prepare() {
             Client::set_process_default(Client::process_default().and(recorder));
         }
     });
-}
-
-#[expect(
-    clippy::exit,
-    reason = "called before the program's own `main`, which has nothing to clean up"
-)]
-fn end_process() -> ! {
-    std::process::exit(2)
 }
 
 const fn shows_summaries(setting: Summary) -> bool {
@@ -139,18 +127,18 @@ const fn shows_summaries(setting: Summary) -> bool {
 
 fn warn(stderr: &mut impl Write, settings: &Settings, problems: &[SettingsError]) {
     for problem in problems {
-        tell(stderr, "warning", format_args!("{problem}; its default is used"));
+        tell(stderr, format_args!("{problem}; its default is used"));
     }
     if settings.api_url().is_some() {
         let problem = "`PREFECT_API_URL` is set, but this version records runs in this process only: \
                        the server is told nothing";
-        tell(stderr, "warning", problem);
+        tell(stderr, problem);
     }
 }
 
-fn tell(stderr: &mut impl Write, kind: &str, message: impl Display) {
+fn tell(stderr: &mut impl Write, message: impl Display) {
     // If nobody listens, there is nobody to tell.
-    writeln!(stderr, "{kind}: {message}").ok();
+    writeln!(stderr, "warning: {message}").ok();
 }
 
 #[cfg(test)]

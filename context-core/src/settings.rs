@@ -23,6 +23,7 @@ use crate::secret::{Secret, Secrets};
 use source::{Found, first};
 use value::{ApiUrl, Delays, ProfileName, Setting};
 
+pub(crate) use source::environment;
 pub use value::{LoggingLevel, SettingsError, Summary};
 
 /// The settings of a process, a profile, or a scope. Cheap to clone.
@@ -80,7 +81,7 @@ impl Settings {
     ///
     /// Returns the settings, and an error for each variable whose default was taken instead.
     pub fn from_env() -> (Self, Vec<SettingsError>) {
-        Self::from_source(source::environment)
+        Self::from_source(environment)
     }
 
     /// Reads settings from `lookup`, which knows the values of environment variables.

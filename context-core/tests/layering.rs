@@ -19,7 +19,7 @@ const ROWS: &[(&str, &[&str])] = &[
     ("catalogue", &["registry", "definition"]),
     ("ambient", &["context"]),
     ("engine", &["engine"]),
-    ("surface", &["runtime", "logging", "serve", "testing"]),
+    ("surface", &["runtime", "program", "logging", "serve", "testing"]),
     ("doors", &["prelude", "private"]),
 ];
 

@@ -10,7 +10,7 @@ use futures::future::try_join_all;
 use crate::analysis::{self, Day, DrySpell, Month, Report, Season, SeasonReport, YearStatistics};
 
 /// Reads the file. If it is `flaky`, the first attempt breaks off, as with a file on a network.
-#[task(retries = 2, retry_delay = ["20ms", "1s"], tags = ["io"])]
+#[task(retries = 2, retry_delay = ["20ms", "100ms"], tags = ["io"])]
 fn read(file: PathBuf, flaky: bool) -> anyhow::Result<String> {
     if flaky && current_run!(task).run_count() == 1 {
         bail!("the connection broke off (simulated; `--steady` turns this off)");

@@ -11,6 +11,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use crate::asset::Asset;
+use crate::definition::FlowDefinition;
 use crate::id::TaskRunId;
 use crate::record::Client;
 use crate::runner::{Abort, Runner};
@@ -19,7 +20,8 @@ use crate::runner::{Abort, Runner};
 pub(crate) struct Ledger {
     client: Client,
     runner: Runner,
-    subflow_calls: Mutex<HashMap<&'static str, u32>>,
+    /// By the address of the flow's definition.
+    subflow_calls: Mutex<HashMap<usize, u32>>,
     submissions: Mutex<Submissions>,
     all_ended: Condvar,
     /// True once any task run has carried an asset on; spares asset-free flows the look-up.
@@ -61,10 +63,10 @@ impl Ledger {
         &self.runner
     }
 
-    /// The number of this call among the calls of the flow with this key, from 0.
-    pub(crate) fn count_subflow(&self, flow: &'static str) -> u32 {
+    /// The number of this call among the calls of the same flow, from 0.
+    pub(crate) fn count_subflow(&self, flow: &'static FlowDefinition) -> u32 {
         let mut calls = lock(&self.subflow_calls);
-        let count = calls.entry(flow).or_default();
+        let count = calls.entry(std::ptr::from_ref(flow).addr()).or_default();
         let this = *count;
         *count += 1;
         this

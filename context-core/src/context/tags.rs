@@ -101,6 +101,9 @@ impl TagScope {
     }
 
     /// Ties `future` to the tags: they are added on every poll and while it is dropped, on whatever thread.
+    ///
+    /// A task called in the argument list was called outside and has captured that: write
+    /// `scope(async { load().await })`, not `scope(load())`.
     pub fn scope<F: Future>(self, future: F) -> Scope<F> {
         let frame = stack::peek::<Frame, _>(|current| Frame::with_tags(current, self.0));
         Scope::new(future, Some(frame))

@@ -565,7 +565,7 @@ impl FlowTarget {
         let outer = frame.and_then(|frame| frame.flow());
         self.stand_in = outer.map(|outer| StandIn {
             id: TaskRunId::generate(now),
-            count: outer.ledger().count_subflow(self.definition.meta().source_hash),
+            count: outer.ledger().count_subflow(self.definition),
             flow_run_id: outer.id(),
             parent: frame.and_then(|frame| caller(frame)),
         });

@@ -4,7 +4,7 @@
 ///
 /// What is not Unicode is replaced by U+FFFD, so that a check can refuse it by name.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-pub(super) fn environment(name: &str) -> Option<String> {
+pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 

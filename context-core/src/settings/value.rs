@@ -42,7 +42,7 @@ pub enum LoggingLevel {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Summary {
-    /// If the output is a terminal.
+    /// In programs that begin with `#[context::main]`.
     #[default]
     Auto,
     /// At the end of every outermost flow run.
