@@ -32,15 +32,15 @@ async fn lake() -> Result<usize, RunError> {
 
 #[tokio::test]
 async fn a_materialization_tells_what_was_made_and_read() {
-    let (value, recorder) = recorded(|| lake()).await;
+    let (value, recorder) = recorded(lake).await;
     assert_eq!(value.unwrap(), 2);
     let assets: Vec<_> = recorder
         .events()
         .into_iter()
         .filter_map(|event| match event {
             Recorded::Asset { event, asset, upstream, materialized_by, metadata, .. } => {
-                let upstream: Vec<_> = upstream.iter().map(|a| a.key().to_string()).collect();
-                Some((event, asset.key().to_string(), upstream, materialized_by, metadata))
+                let upstream: Vec<_> = upstream.iter().map(|a| a.key().to_owned()).collect();
+                Some((event, asset.key().to_owned(), upstream, materialized_by, metadata))
             }
             _ => None,
         })

@@ -92,7 +92,7 @@ async fn losing_a_select_cancels_the_run() {
             value = quick() => value,
         }
     }
-    let (value, recorder) = recorded(|| races()).await;
+    let (value, recorder) = recorded(races).await;
     assert_eq!(value, 1);
     insta::assert_snapshot!(recorder.transcript(), @r"
     flow races: Pending, Running, Completed

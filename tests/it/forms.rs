@@ -1,5 +1,7 @@
 //! The forms of functions that can be annotated.
 
+#![expect(clippy::future_not_send, reason = "a task may stay on its thread")]
+
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::future::Future;
@@ -97,9 +99,9 @@ async fn methods_of_traits() {
 }
 
 #[task]
-async fn shown<T: Display + Send, const N: usize>(items: [T; N]) -> String
+async fn shown<T, const N: usize>(items: [T; N]) -> String
 where
-    T: Clone,
+    T: Display + Send,
 {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
@@ -148,7 +150,7 @@ fn returns_a_future(n: u32) -> Pin<Box<dyn Future<Output = u32> + Send>> {
 #[task]
 #[must_use]
 #[inline]
-fn annotated(r#type: u32, #[cfg(any())] gone: u32, #[cfg(all())] here: u32) -> u32 {
+fn annotated(r#type: u32, #[cfg(any())] gone: u32, #[cfg(not(any()))] here: u32) -> u32 {
     r#type + here
 }
 

@@ -23,7 +23,7 @@ async fn one_run_for_each_element_in_order() {
     async fn mapped() -> Result<Vec<u64>, RunError> {
         square::map(0..5_u64).await
     }
-    let (value, recorder) = recorded(|| mapped()).await;
+    let (value, recorder) = recorded(mapped).await;
     assert_eq!(value.unwrap(), [0, 1, 4, 9, 16]);
     assert_eq!(recorder.task_runs().len(), 5);
 }
@@ -45,7 +45,7 @@ async fn futures_and_unmapped_values_are_given_to_each_run() {
         let factors = [square::submit(2), square::submit(3), square::submit(4)];
         scaled::map(squares, factors, unmapped("n=")).await
     }
-    let (value, recorder) = recorded(|| mapped()).await;
+    let (value, recorder) = recorded(mapped).await;
     assert_eq!(value.unwrap(), ["n=4", "n=36", "n=144"]);
     let last = recorder.task_runs().pop().unwrap().0;
     assert_eq!((last.inputs.get("n").len(), last.inputs.get("factor").len()), (1, 1));
@@ -104,7 +104,7 @@ async fn lengths_that_differ_are_a_typed_error() {
         assert!(futures.is_empty() && futures.error().is_some());
         futures.await.unwrap_err()
     }
-    let (error, recorder) = recorded(|| mapped()).await;
+    let (error, recorder) = recorded(mapped).await;
     assert!(matches!(
         error.kind(),
         RunErrorKind::MappingLengthMismatch { lengths, .. } if lengths == &[("n", 2), ("factor", 3)]
@@ -144,7 +144,7 @@ async fn options_apply_to_every_run_of_a_map() {
     async fn mapped() -> Result<Vec<u64>, RunError> {
         square::with_options().tags(["many"]).task_run_name("sq {n}").map([1, 2]).await
     }
-    let (_, recorder) = recorded(|| mapped()).await;
+    let (_, recorder) = recorded(mapped).await;
     let runs = recorder.task_runs();
     assert!(runs.iter().all(|(run, _)| run.tags == ["many"]));
     assert_eq!((runs[0].0.name.as_str(), runs[1].0.name.as_str()), ("sq 1", "sq 2"));

@@ -29,7 +29,7 @@ async fn without_a_delay_a_task_is_retrying_at_once() {
         flaky("same".to_owned()).await
     }
 
-    let (value, recorder) = recorded(|| retrying()).await;
+    let (value, recorder) = recorded(retrying).await;
     assert_eq!(value, Ok(3));
     insta::assert_snapshot!(recorder.transcript(), @r"
     flow retrying: Pending, Running, Completed
@@ -62,7 +62,7 @@ async fn with_delays_a_task_awaits_each_and_the_last_repeats() {
     }
 
     let began = tokio::time::Instant::now();
-    let (value, recorder) = recorded(|| flaky()).await;
+    let (value, recorder) = recorded(flaky).await;
     assert_eq!(value, Ok(4));
     assert_eq!(began.elapsed().as_secs(), 11);
     insta::assert_snapshot!(recorder.transcript(), @"task flaky: Pending, Running, AwaitingRetry(Task run encountered an exception String: try 1), Retrying, AwaitingRetry(Task run encountered an exception String: try 2), Retrying, AwaitingRetry(Task run encountered an exception String: try 3), Retrying, Completed");
@@ -82,7 +82,7 @@ async fn backoff_doubles_the_delay() {
     }
 
     let began = tokio::time::Instant::now();
-    let (value, recorder) = recorded(|| hopeless()).await;
+    let (value, recorder) = recorded(hopeless).await;
     assert_eq!(value, Err("never".to_owned()));
     assert_eq!(began.elapsed().as_secs(), 2 + 4 + 8);
     assert_eq!(recorder.task_runs()[0].0.run_count, 4);
@@ -95,7 +95,7 @@ async fn jitter_keeps_the_delay_within_its_bounds() {
         Err("never".to_owned())
     }
 
-    let (_, recorder) = recorded(|| hopeless()).await;
+    let (_, recorder) = recorded(hopeless).await;
     let waits: Vec<f64> = recorder.task_states("hopeless")[0]
         .iter()
         .filter_map(|state| Some(state.scheduled_time()?.since(state.timestamp()).as_secs_f64()))

@@ -79,7 +79,7 @@ fn burning_sync() -> u32 {
 
 #[tokio::test]
 async fn a_run_that_returns_a_value_is_pending_running_completed() {
-    let (value, recorder) = recorded(|| good()).await;
+    let (value, recorder) = recorded(good).await;
     assert_eq!(value.unwrap(), 2);
     insta::assert_snapshot!(recorder.transcript(), @r"
     flow good: Pending, Running, Completed
@@ -99,7 +99,7 @@ fn a_sync_run_that_returns_a_value_is_pending_running_completed() {
 
 #[tokio::test]
 async fn an_error_is_a_failed_run_and_reaches_the_caller_untouched() {
-    let (value, recorder) = recorded(|| bad()).await;
+    let (value, recorder) = recorded(bad).await;
     assert!(matches!(value, Err(Unlucky)));
     insta::assert_snapshot!(recorder.transcript(), @r"
     flow bad: Pending, Running, Failed(Flow run encountered an exception: Unlucky: no luck)
@@ -119,7 +119,7 @@ fn a_sync_error_is_a_failed_run_and_reaches_the_caller_untouched() {
 
 #[tokio::test]
 async fn a_failed_task_does_not_fail_a_flow_that_goes_on() {
-    let (value, recorder) = recorded(|| swallows()).await;
+    let (value, recorder) = recorded(swallows).await;
     assert_eq!(value, 7);
     assert_eq!(recorder.flow_runs()[0].1.state_type(), StateType::Completed);
 }
@@ -166,7 +166,7 @@ async fn a_task_outside_a_flow_is_a_run_of_its_own() {
 
 #[tokio::test]
 async fn states_of_a_run_are_at_least_a_microsecond_apart() {
-    let (_, recorder) = recorded(|| good()).await;
+    let (_, recorder) = recorded(good).await;
     for states in recorder.task_states("lucky") {
         for pair in states.windows(2) {
             assert!(pair[1].timestamp().since(pair[0].timestamp()).as_micros() >= 1);
@@ -191,7 +191,7 @@ async fn nested() -> u32 {
 
 #[tokio::test]
 async fn a_task_called_in_a_task_is_its_child() {
-    let (_, recorder) = recorded(|| nested()).await;
+    let (_, recorder) = recorded(nested).await;
     let runs = recorder.task_runs();
     let find = |name: &str| &runs.iter().find(|(run, _)| run.task_name == name).unwrap().0;
     assert_eq!(find("inner").parent, Some(find("outer").id));
@@ -202,7 +202,7 @@ async fn a_task_called_in_a_task_is_its_child() {
 
 #[flow]
 async fn takes(day: String, limit: u32, opaque: Unlucky) -> usize {
-    drop(opaque);
+    let Unlucky = opaque;
     day.len() + limit as usize
 }
 
@@ -228,7 +228,7 @@ async fn impossible_without_result() -> u32 {
 
 #[tokio::test]
 async fn an_option_out_of_range_is_a_typed_error() {
-    let (value, recorder) = recorded(|| impossible()).await;
+    let (value, recorder) = recorded(impossible).await;
     assert_eq!(
         value.unwrap_err().to_string(),
         "option `retries` of `impossible` is -1, but must be from 0 to 4294967295"

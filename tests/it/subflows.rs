@@ -69,7 +69,7 @@ async fn a_task_in_a_subflow_is_not_the_child_of_a_task_outside() {
     async fn outer() -> Result<u32, String> {
         calls_a_flow(4).await
     }
-    let (_, recorder) = recorded(|| outer()).await;
+    let (_, recorder) = recorded(outer).await;
     let tasks = recorder.task_runs();
     let step = tasks.iter().find(|(run, _)| run.task_name == "step").unwrap();
     assert_eq!(step.0.parent, None);

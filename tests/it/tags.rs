@@ -1,5 +1,7 @@
 //! Tags.
 
+#![expect(clippy::disallowed_methods, reason = "what plain spawns do is part of the promise")]
+
 use context::prelude::*;
 use context::{InCurrentContext, spawn, spawn_blocking, thread};
 

@@ -21,7 +21,7 @@ async fn an_attempt_that_takes_too_long_is_timed_out() {
         slow().await
     }
 
-    let (value, recorder) = recorded(|| waits()).await;
+    let (value, recorder) = recorded(waits).await;
     let error = value.unwrap_err();
     assert!(error.is_timed_out());
     assert!(error.to_string().ends_with("exceeded timeout of 0.2 second(s)"), "{error}");
@@ -44,7 +44,7 @@ async fn every_attempt_has_the_whole_time() {
         }
     }
 
-    let (value, recorder) = recorded(|| slow()).await;
+    let (value, recorder) = recorded(slow).await;
     assert_eq!(value.unwrap(), 1);
     insta::assert_snapshot!(recorder.transcript(), @"task slow: Pending, Running, Retrying, Completed");
 }
@@ -61,7 +61,7 @@ async fn a_flow_that_takes_too_long_is_timed_out_and_its_tasks_are_cancelled() {
         Ok(endless().await)
     }
 
-    let (value, recorder) = recorded(|| slow()).await;
+    let (value, recorder) = recorded(slow).await;
     assert!(value.unwrap_err().is_timed_out());
     insta::assert_snapshot!(recorder.transcript(), @r"
     flow slow: Pending, Running, TimedOut(Flow run exceeded timeout of 1.0 second(s))
