@@ -1,8 +1,8 @@
 //! The engine: how a call of an annotated function becomes a tracked run.
 //!
-//! [`machine`] decides: a pure state machine of states, retries and ends. [`run`] ties one machine to what surrounds it:
-//! it builds frames, names runs and tells the recorder. Two drivers without decisions of their own execute it: [`call`]
-//! for futures, [`blocking`] for plain functions. What depends on the user's types is a few generic lines around them.
+//! `machine` decides: a pure state machine of states, retries and ends. `run` ties one machine to what surrounds it:
+//! it builds frames, names runs and tells the recorder. Two drivers without decisions of their own execute it: `call`
+//! for futures, `blocking` for plain functions. What depends on the user's types is a few generic lines around them.
 //!
 //! The engine does not know how runs are shown, served or configured.
 

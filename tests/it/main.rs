@@ -3,7 +3,7 @@
 //! Each test runs a small program against the recorder in memory and looks at the transcript of its states, or at what
 //! the program itself has seen. Where sync and async functions promise the same, both are there.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::unused_async, reason = "small programs under test")]
 
 mod assets;
 mod cancellation;
