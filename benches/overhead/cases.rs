@@ -1,5 +1,7 @@
 //! What is measured: one operation after another, on one thread.
 
+#![expect(clippy::unused_async, reason = "a function that does nothing shows what its call costs")]
+
 use std::future::Future;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -72,6 +74,7 @@ const CASES: &[Case] = &[
     Case { name: SPAN, subscriber: true, repeat: |n| repeat(n, in_span) },
     Case { name: SPAN_ASYNC, subscriber: true, repeat: |n| block_on(in_span_async_calls(n)) },
     case("spawn and join, one thread", |n| block_on(spawns(n))),
+    case("task::submit() and join, one thread", |n| in_flow_async(Client::off(), submits(n))),
 ];
 
 const fn case(name: &'static str, repeat: fn(u64) -> Duration) -> Case {
@@ -228,6 +231,7 @@ fn task_calls(n: u64) -> Duration {
 }
 
 repeat_async!(task_async_calls, |i| add_async(i).await);
+repeat_async!(submits, |i| add_async::submit(i).await);
 repeat_async!(twice_async_calls, |i| twice_async(i).await);
 
 // Flows.

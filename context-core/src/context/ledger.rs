@@ -3,10 +3,10 @@
 //! Contexts are immutable; what changes during a flow run is kept here, behind the context: the call counters of
 //! subflows, the submitted runs that have not ended, and the assets that task runs carry on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
@@ -22,6 +22,8 @@ pub(crate) struct Ledger {
     runner: Runner,
     /// By the address of the flow's definition.
     subflow_calls: Mutex<HashMap<usize, u32>>,
+    /// How many submitted runs have not ended. Falls to zero only under the lock of `submissions`.
+    open: AtomicUsize,
     submissions: Mutex<Submissions>,
     all_ended: Condvar,
     /// True once any task run has carried an asset on; spares asset-free flows the look-up.
@@ -31,7 +33,10 @@ pub(crate) struct Ledger {
 
 #[derive(Default)]
 struct Submissions {
-    open: HashMap<TaskRunId, Option<Abort>>,
+    aborts: HashMap<TaskRunId, Abort>,
+    /// Runs that have ended before `abortable`.
+    ended: HashSet<TaskRunId>,
+    /// True once everything was aborted.
     closed: bool,
     waiting: Vec<Waker>,
 }
@@ -42,6 +47,7 @@ impl Ledger {
             client,
             runner,
             subflow_calls: Mutex::default(),
+            open: AtomicUsize::new(0),
             submissions: Mutex::default(),
             all_ended: Condvar::new(),
             has_assets: AtomicBool::new(false),
@@ -72,9 +78,9 @@ impl Ledger {
         this
     }
 
-    /// Notes that run `id` was submitted.
-    pub(crate) fn open(&self, id: TaskRunId) {
-        lock(&self.submissions).open.insert(id, None);
+    /// Notes that a run was submitted.
+    pub(crate) fn open(&self) {
+        self.open.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Says how run `id` can be aborted. Aborts it at once if the flow run was cancelled meanwhile.
@@ -83,16 +89,19 @@ impl Ledger {
         if submissions.closed {
             drop(submissions);
             abort.abort();
-        } else if let Some(entry) = submissions.open.get_mut(&id) {
-            *entry = Some(abort);
+        } else if !submissions.ended.remove(&id) {
+            submissions.aborts.insert(id, abort);
         }
     }
 
     /// Notes that run `id` has ended.
     pub(crate) fn close(&self, id: TaskRunId) {
         let mut submissions = lock(&self.submissions);
-        submissions.open.remove(&id);
-        if submissions.open.is_empty() {
+        if submissions.aborts.remove(&id).is_none() && !submissions.closed {
+            // It has ended before it was known how to abort it.
+            submissions.ended.insert(id);
+        }
+        if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
             let waiting = std::mem::take(&mut submissions.waiting);
             drop(submissions);
             self.all_ended.notify_all();
@@ -105,21 +114,21 @@ impl Ledger {
         let aborts: Vec<_> = {
             let mut submissions = lock(&self.submissions);
             submissions.closed = true;
-            submissions.open.values_mut().filter_map(Option::take).collect()
+            submissions.aborts.drain().map(|(_, abort)| abort).collect()
         };
         aborts.iter().for_each(Abort::abort);
     }
 
     /// True if every submitted run has ended.
     pub(crate) fn is_idle(&self) -> bool {
-        lock(&self.submissions).open.is_empty()
+        self.open.load(Ordering::Acquire) == 0
     }
 
     /// Ready once every submitted run has ended.
     pub(crate) async fn idle(&self) {
         poll_fn(|cx| {
             let mut submissions = lock(&self.submissions);
-            if submissions.open.is_empty() {
+            if self.is_idle() {
                 return Poll::Ready(());
             }
             if !submissions.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
@@ -133,7 +142,7 @@ impl Ledger {
     /// Blocks until every submitted run has ended.
     pub(crate) fn wait_idle(&self) {
         let mut submissions = lock(&self.submissions);
-        while !submissions.open.is_empty() {
+        while !self.is_idle() {
             submissions = self.all_ended.wait(submissions).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -165,7 +174,7 @@ impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ledger")
             .field("client", &self.client)
-            .field("open", &lock(&self.submissions).open.len())
+            .field("open", &self.open.load(Ordering::Relaxed))
             .finish_non_exhaustive()
     }
 }

@@ -1,0 +1,153 @@
+//! Functions with owned arguments: what tasks and flows have in common once a call can go elsewhere.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::task::JoinHandle;
+
+use crate::context::Context as Ambient;
+use crate::engine::body::{Attempt, Body, FlowFn, TaskFn};
+use crate::engine::glue::Glue;
+use crate::parameters::ParameterSink;
+use crate::runner::Runner;
+
+/// What tasks and flows have in common once their arguments are owned.
+pub(super) trait Callable<Args>: 'static {
+    type Output;
+    fn encode(arguments: &Args, sink: &mut ParameterSink);
+    fn attempt(arguments: Args) -> Attempt<Self::Output>;
+    fn glue() -> Glue<Self::Output>;
+    fn duplicate(arguments: &Args) -> Option<Args>;
+}
+
+/// A task's handle.
+pub(super) struct OfTask<H>(PhantomData<fn() -> H>);
+
+/// A flow's handle.
+pub(super) struct OfFlow<H>(PhantomData<fn() -> H>);
+
+macro_rules! callable {
+    ($of:ident, $function:ident) => {
+        impl<H: $function<Args>, Args> Callable<Args> for $of<H> {
+            type Output = H::Output;
+
+            fn encode(arguments: &Args, sink: &mut ParameterSink) {
+                H::encode(arguments, sink);
+            }
+
+            fn attempt(arguments: Args) -> Attempt<H::Output> {
+                H::attempt(arguments)
+            }
+
+            fn glue() -> Glue<H::Output> {
+                H::glue()
+            }
+
+            fn duplicate(arguments: &Args) -> Option<Args> {
+                H::duplicate(arguments)
+            }
+        }
+    };
+}
+
+callable!(OfTask, TaskFn);
+callable!(OfFlow, FlowFn);
+
+/// A function with owned arguments; every attempt but the last gets a copy of them, if there is a way to copy them.
+pub(super) struct Owned<C, Args> {
+    arguments: Option<Args>,
+    copy: Option<fn(&Args) -> Args>,
+    callable: PhantomData<fn() -> C>,
+}
+
+impl<C: Callable<Args>, Args> Owned<C, Args> {
+    pub(super) const fn new(arguments: Args, copy: Option<fn(&Args) -> Args>) -> Self {
+        Self { arguments: Some(arguments), copy, callable: PhantomData }
+    }
+
+    fn start(&mut self, last: bool) -> Option<Attempt<C::Output>> {
+        let arguments = self.arguments.take()?;
+        if !last {
+            self.arguments = match self.copy {
+                Some(copy) => Some(copy(&arguments)),
+                None => C::duplicate(&arguments),
+            };
+        }
+        Some(C::attempt(arguments))
+    }
+}
+
+/// An owned function attempted from a future; a plain function runs on a thread where it may block.
+pub(super) struct Awaited<C, Args>(pub(super) Owned<C, Args>);
+
+impl<C: Callable<Args, Output: Send + 'static>, Args> Body for Awaited<C, Args> {
+    type Arguments = Args;
+    type Attempt = AttemptFuture<C::Output>;
+
+    fn arguments(&self) -> Option<&Args> {
+        self.0.arguments.as_ref()
+    }
+
+    fn attempt(&mut self, last: bool) -> Option<Self::Attempt> {
+        Some(match self.0.start(last)? {
+            Attempt::Async(future) => AttemptFuture::Async(future),
+            Attempt::Blocking(function) => {
+                let function = Ambient::current().wrap_once(function);
+                AttemptFuture::Blocking(Runner::of_async_caller().spawn_blocking(function))
+            }
+        })
+    }
+}
+
+/// An owned function attempted on this thread.
+pub(super) struct Blocked<C, Args>(pub(super) Owned<C, Args>);
+
+impl<C: Callable<Args>, Args> Body for Blocked<C, Args> {
+    type Arguments = Args;
+    type Attempt = C::Output;
+
+    fn arguments(&self) -> Option<&Args> {
+        self.0.arguments.as_ref()
+    }
+
+    fn attempt(&mut self, last: bool) -> Option<C::Output> {
+        match self.0.start(last)? {
+            Attempt::Blocking(function) => Some(function()),
+            Attempt::Async(_) => unreachable!("an `async fn` is called by awaiting it"),
+        }
+    }
+}
+
+pub(super) enum AttemptFuture<R> {
+    Async(Pin<Box<dyn Future<Output = R> + Send>>),
+    Blocking(JoinHandle<R>),
+}
+
+impl<R> Drop for AttemptFuture<R> {
+    fn drop(&mut self) {
+        // A function that has not begun must not begin any more; one that has cannot be interrupted.
+        if let Self::Blocking(thread) = self {
+            thread.abort();
+        }
+    }
+}
+
+impl<R> Future for AttemptFuture<R> {
+    type Output = R;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
+        match self.get_mut() {
+            Self::Async(future) => future.as_mut().poll(cx),
+            Self::Blocking(thread) => match ready!(Pin::new(thread).poll(cx)) {
+                Ok(value) => Poll::Ready(value),
+                Err(error) => match error.try_into_panic() {
+                    Ok(payload) => resume_unwind(payload),
+                    Err(_) => panic!("the runtime was shut down before the run began"),
+                },
+            },
+        }
+    }
+}

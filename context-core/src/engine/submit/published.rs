@@ -1,0 +1,144 @@
+//! Submitted runs: driven by a runner, and published to everybody who waits for them.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use super::ArgumentList;
+use super::owned::{Awaited, Callable, OfTask, Owned};
+use super::waiting::Waiting;
+use crate::clock::Timestamp;
+use crate::context::Ledger;
+use crate::engine::body::TaskFn;
+use crate::engine::call::Call;
+use crate::engine::future::Shared;
+use crate::engine::run::Run;
+use crate::id::TaskRunId;
+use crate::state::{Failure, RunError, RunErrorKind, State, StateType, panic_message};
+
+/// Hands `waiting`, which was created, to the runner of its flow run.
+pub(super) fn spawn<H, Args>(waiting: Waiting<OfTask<H>, Args>, publisher: Publisher<H::Value>)
+where
+    H: TaskFn<Args, Output: Send + 'static, Value: Send + 'static>,
+    Args: ArgumentList<Inputs: Send> + Send + 'static,
+{
+    let (ledger, id) = (publisher.ledger.clone(), publisher.id);
+    ledger.open();
+    let abort = if waiting.is_ready() {
+        // The usual case gets a small future of its own.
+        match waiting.resolve() {
+            Ok((run, owned)) => {
+                ledger.runner().spawn(Published::<H, Args>::new(run, owned, publisher))
+            }
+            Err(unready) => return publisher.publish_unready(*unready),
+        }
+    } else {
+        ledger.runner().spawn(async move {
+            match waiting.later().await {
+                Ok((run, owned)) => Published::<H, Args>::new(run, owned, publisher).await,
+                Err(unready) => publisher.publish_unready(*unready),
+            }
+        })
+    };
+    ledger.abortable(id, abort);
+}
+
+pin_project! {
+    /// A submitted run whose inputs are there.
+    struct Published<H: TaskFn<Args>, Args>
+    where
+        OfTask<H>: Callable<Args, Output = H::Output>,
+        H::Output: Send,
+        H::Output: 'static,
+    {
+        // Before the publisher: whoever waits is told after the run has ended for the recorder.
+        #[pin]
+        call: Call<Awaited<OfTask<H>, Args>, H::Output>,
+        publisher: Option<Publisher<H::Value>>,
+    }
+}
+
+impl<H, Args> Published<H, Args>
+where
+    H: TaskFn<Args, Output: Send + 'static>,
+{
+    fn new(run: Run, owned: Owned<OfTask<H>, Args>, publisher: Publisher<H::Value>) -> Self {
+        Self { call: Call::new(run, Awaited(owned), H::glue()), publisher: Some(publisher) }
+    }
+}
+
+impl<H, Args> Future for Published<H, Args>
+where
+    H: TaskFn<Args, Output: Send + 'static>,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        let mut call = this.call;
+        let ended = match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll_run(cx))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(ended)) => Ok(ended),
+            Err(payload) => Err(payload),
+        };
+        let run = call.run_mut();
+        let outcome = match ended {
+            Ok(Ok(output)) => H::value(output).map_err(|failure| failed(run, failure)),
+            Ok(Err(error)) => Err(error),
+            Err(payload) => Err(crashed(run, &*payload)),
+        };
+        if let Some(publisher) = this.publisher.take() {
+            publisher.publish(run.take_state(), outcome);
+        }
+        Poll::Ready(())
+    }
+}
+
+#[cold]
+fn failed(run: &Run, failure: Failure) -> RunError {
+    RunErrorKind::Failed { run: run.describe(), failure }.into()
+}
+
+#[cold]
+fn crashed(run: &Run, payload: &(dyn Any + Send)) -> RunError {
+    RunErrorKind::Crashed { run: run.describe(), message: panic_message(payload) }.into()
+}
+
+/// Ends a submitted run for everybody who waits for it; as cancelled if it is dropped before.
+pub(super) struct Publisher<T> {
+    pub(super) shared: Arc<Shared<T>>,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) id: TaskRunId,
+}
+
+impl<T> Publisher<T> {
+    /// Publishes a run that never began.
+    fn publish_unready(self, (mut run, error): (Run, RunError)) {
+        self.publish(run.take_state(), Err(error));
+    }
+
+    fn publish(self, state: Option<State>, outcome: Result<T, RunError>) {
+        let state = state.unwrap_or_else(|| {
+            let ended = if outcome.is_ok() { StateType::Completed } else { StateType::Failed };
+            State::new(ended, Timestamp::now())
+        });
+        self.shared.complete(state, outcome);
+    }
+}
+
+impl<T> Drop for Publisher<T> {
+    fn drop(&mut self) {
+        let message = "it was aborted before it ended";
+        let state = State::new(StateType::Cancelled, Timestamp::now()).with_message(message);
+        let run = format!("task run {}", self.id);
+        let error = RunErrorKind::Cancelled { run, message: message.to_owned() };
+        // Changes nothing if the run has ended.
+        self.shared.complete(state, Err(error.into()));
+        self.ledger.close(self.id);
+    }
+}
