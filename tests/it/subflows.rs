@@ -127,3 +127,20 @@ async fn flows_run_concurrently_without_seeing_each_other() {
     let all = futures::future::join_all((0..10).map(own)).await;
     assert!(all.into_iter().all(|good| good));
 }
+
+#[tokio::test]
+async fn a_retried_flow_calls_its_subflows_anew_counting_from_zero() {
+    #[flow]
+    async fn inner() -> u32 {
+        1
+    }
+    #[flow(retries = 1)]
+    async fn outer() -> Result<u32, String> {
+        let sum = inner().await + inner().await;
+        if current_run!().run_count() == 1 { Err("again".to_owned()) } else { Ok(sum) }
+    }
+    let (value, recorder) = recorded(outer).await;
+    assert_eq!(value, Ok(2));
+    let names: Vec<_> = recorder.task_runs().into_iter().map(|(run, _)| run.name).collect();
+    assert_eq!(names, ["inner-0", "inner-1", "inner-0", "inner-1"]);
+}

@@ -364,3 +364,22 @@ async fn a_crash_of_the_flow_aborts_what_it_has_submitted() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn only_a_return_type_named_result_is_taken_apart() {
+    type Fallible = Result<u32, Bad>;
+
+    #[task]
+    async fn hidden(n: u32) -> Fallible {
+        if n == 13 { Err(Bad(n)) } else { Ok(n) }
+    }
+    #[flow]
+    async fn both() -> (Result<Fallible, RunError>, Result<Fallible, RunError>) {
+        (hidden::submit(1).await, hidden::submit(13).await)
+    }
+    let ((good, bad), recorder) = recorded(both).await;
+    assert!(matches!(good, Ok(Ok(1))));
+    // The run has failed all the same; its value is the error.
+    assert!(matches!(bad, Ok(Err(Bad(13)))));
+    assert_eq!(recorder.task_runs()[1].1.state_type(), StateType::Failed);
+}
