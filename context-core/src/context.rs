@@ -49,7 +49,7 @@ pub use tags::{TagScope, TagsBlock, TagsContext, TagsGuard, enter_tags};
 pub use task_run::TaskRunContext;
 
 pub(crate) use flow_run::FlowRunData;
-pub(crate) use frame::{Frame, LiveTask, TaskDetails};
+pub(crate) use frame::{Attention, Frame, LiveTask, TaskDetails};
 pub(crate) use ledger::Ledger;
 
 /// What becomes of a kind of context when code is spawned or a snapshot is written.

@@ -52,7 +52,7 @@ pub(crate) trait Ambient: Sized + Send + Sync + 'static {
 /// Puts `frame` in this thread's slot and returns what was there.
 ///
 /// During thread teardown the slot is gone: `frame` is dropped and `None` comes back.
-#[inline]
+#[inline(always)]
 pub(crate) fn replace<F: Ambient>(frame: Option<Arc<F>>) -> Option<Arc<F>> {
     let mut frame = frame;
     let old = F::with_slot(|slot| slot.replace(frame.take()));

@@ -36,11 +36,8 @@ pub(super) fn now_nanos() -> i64 {
     let clock = CLOCK.get_or_init(WallClock::start);
     let ticks = clock.ticks();
     let line = clock.line();
-    if ticks.wrapping_sub(line.ticks) < SECOND.cast_unsigned() {
-        line.at(ticks)
-    } else {
-        clock.renew()
-    }
+    let elapsed = ticks.wrapping_sub(line.ticks);
+    if elapsed < SECOND.cast_unsigned() { line.after(elapsed) } else { clock.renew() }
 }
 
 /// One line. "Ticks" are nanoseconds as quanta calibrated them, counted from the start.
@@ -58,6 +55,13 @@ impl Anchor {
         let elapsed = i64::try_from(ticks.saturating_sub(self.ticks)).unwrap_or(i64::MAX);
         let scaled = (i128::from(elapsed) * i128::from(self.rate)) >> RATE_BITS;
         self.wall.saturating_add(i64::try_from(scaled).unwrap_or(i64::MAX))
+    }
+
+    /// As `at`, for an elapsed time of less than a second, where nothing can overflow.
+    #[inline]
+    const fn after(self, elapsed: u64) -> i64 {
+        let scaled = (elapsed as u128 * self.rate as u128) >> RATE_BITS;
+        self.wall.wrapping_add(scaled as i64)
     }
 
     /// The line that replaces this one, given what the system clock says now and the rate that was

@@ -70,7 +70,17 @@ impl ClientLink {
         Arc::new(Self { kind, scope: scope.clone(), outside: outside.cloned() })
     }
 
+    /// Calls `f` with every client, open or not.
+    #[inline]
+    pub(super) fn each(mut chain: Option<&Arc<Self>>, mut f: impl FnMut(&Client)) {
+        while let Some(link) = chain {
+            f(link.scope.client());
+            chain = link.outside.as_ref();
+        }
+    }
+
     /// The innermost client that is open, of one kind or of any.
+    #[inline]
     pub(super) fn open<'a>(
         mut chain: Option<&'a Arc<Self>>,
         kind: Option<&str>,

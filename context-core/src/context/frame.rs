@@ -84,6 +84,22 @@ pub(crate) struct TaskDetails {
     pub(crate) assets: Option<AssetContext>,
 }
 
+/// What clients want to be told, at most: where something is false, nobody has to be asked again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attention {
+    /// States of runs.
+    pub(crate) states: bool,
+    /// Parameters of runs.
+    pub(crate) parameters: bool,
+}
+
+impl Attention {
+    #[inline]
+    fn of(client: &Client) -> Self {
+        Self { states: client.records(), parameters: client.wants_parameters() }
+    }
+}
+
 impl LiveTask {
     /// The options in force: those of the call, else those of the definition.
     pub(crate) fn options(&self) -> &TaskOptions {
@@ -140,13 +156,14 @@ impl Frame {
     }
 
     /// The frame of a task run that was called under `current`.
-    #[inline]
+    // Always: the task is then written where it stays, and not moved twice.
+    #[inline(always)]
     pub(crate) fn with_task(current: Option<&Arc<Self>>, task: LiveTask) -> Arc<Self> {
-        let mut core = current.and_then(|frame| frame.core.clone());
-        if core.as_deref().is_some_and(Core::has_assets) {
+        let core = match current.and_then(|frame| frame.core.as_ref()) {
             // The run has an asset context of its own, which a surrounding one must not hide.
-            core = core.as_deref().map(Core::without_assets).map(Arc::new);
-        }
+            Some(core) if core.has_assets() => Some(Arc::new(core.without_assets())),
+            core => core.cloned(),
+        };
         Arc::new(Self { core, task: TaskSlot::Here(task) })
     }
 
@@ -214,6 +231,20 @@ impl Frame {
         }
     }
 
+    /// The task run that calls from here: the innermost one, if it belongs to the innermost flow run.
+    #[inline]
+    pub(crate) fn caller(&self) -> Option<TaskRunId> {
+        match &self.task {
+            TaskSlot::Here(task) => Some(task.id),
+            TaskSlot::Via(frame) => {
+                let task = frame.task()?;
+                (frame.flow().map(FlowRunContext::id) == self.flow().map(FlowRunContext::id))
+                    .then_some(task.id)
+            }
+            TaskSlot::None => None,
+        }
+    }
+
     /// The frame that holds the innermost task run.
     #[inline]
     pub(super) fn task_frame(self: &Arc<Self>) -> Option<&Arc<Self>> {
@@ -222,6 +253,23 @@ impl Frame {
             TaskSlot::Via(frame) => Some(frame),
             TaskSlot::None => None,
         }
+    }
+
+    /// What the clients want that could be told what happens here.
+    #[inline]
+    pub(crate) fn attention(frame: Option<&Arc<Self>>) -> Attention {
+        let outer = frame.and_then(|frame| frame.outer());
+        let mut attention = match outer.and_then(|outer| outer.flow.as_ref()) {
+            Some(flow) => Attention::of(flow.ledger().client()),
+            None => Attention::of(&Client::process_default()),
+        };
+        // The innermost may end before the others.
+        ClientLink::each(outer.and_then(|outer| outer.clients.as_ref()), |client| {
+            let other = Attention::of(client);
+            attention.states |= other.states;
+            attention.parameters |= other.parameters;
+        });
+        attention
     }
 
     /// Calls `f` with the client that records what happens here.

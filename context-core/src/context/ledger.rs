@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::future::poll_fn;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
@@ -31,11 +32,31 @@ pub(crate) struct Ledger {
     assets: Mutex<HashMap<TaskRunId, Vec<Asset>>>,
 }
 
+/// Ids are random: their low bits are as good a hash as any.
+type ById = BuildHasherDefault<LowBits>;
+
+#[derive(Default)]
+struct LowBits(u64);
+
+impl Hasher for LowBits {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u128(&mut self, id: u128) {
+        self.0 = id as u64;
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("only ids are hashed")
+    }
+}
+
 #[derive(Default)]
 struct Submissions {
-    aborts: HashMap<TaskRunId, Abort>,
+    aborts: HashMap<u128, Abort, ById>,
     /// Runs that have ended before `abortable`.
-    ended: HashSet<TaskRunId>,
+    ended: HashSet<u128, ById>,
     /// True once everything was aborted.
     closed: bool,
     waiting: Vec<Waker>,
@@ -89,17 +110,17 @@ impl Ledger {
         if submissions.closed {
             drop(submissions);
             abort.abort();
-        } else if !submissions.ended.remove(&id) {
-            submissions.aborts.insert(id, abort);
+        } else if !submissions.ended.remove(&id.as_u128()) {
+            submissions.aborts.insert(id.as_u128(), abort);
         }
     }
 
     /// Notes that run `id` has ended.
     pub(crate) fn close(&self, id: TaskRunId) {
         let mut submissions = lock(&self.submissions);
-        if submissions.aborts.remove(&id).is_none() && !submissions.closed {
+        if submissions.aborts.remove(&id.as_u128()).is_none() && !submissions.closed {
             // It has ended before it was known how to abort it.
-            submissions.ended.insert(id);
+            submissions.ended.insert(id.as_u128());
         }
         if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
             let waiting = std::mem::take(&mut submissions.waiting);

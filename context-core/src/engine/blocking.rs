@@ -17,9 +17,6 @@ pub(super) fn drive<B, R>(run: &mut Run, mut body: B, glue: Glue<R>) -> Result<R
 where
     B: Body<Attempt = R>,
 {
-    if run.machine().is_new() {
-        run.create();
-    }
     run.begin()?;
     loop {
         let last = run.machine().is_last_attempt();
@@ -32,10 +29,14 @@ where
                 resume_unwind(payload)
             }
         };
+        let verdict = (glue.verdict)(&value);
+        if verdict.is_ok() && run.succeed_unseen() {
+            return Ok(value);
+        }
         if let Some(ledger) = run.unfinished_submissions() {
             runner::blocking(|| ledger.wait_idle());
         }
-        match run.settle((glue.verdict)(&value)) {
+        match run.settle(verdict) {
             After::Return => return Ok(value),
             After::Raise(error) => return Err(error),
             After::Retry(delay) => {

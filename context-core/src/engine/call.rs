@@ -43,12 +43,17 @@ enum Stage {
     /// An attempt is being polled.
     Live,
     /// The attempt has given a value; runs that it has submitted have not ended.
-    Draining(Result<(), Failure>, Pin<Box<dyn Future<Output = ()> + Send>>),
+    Draining(Box<Drain>),
     /// The next attempt is to be started after a delay.
     Delayed(Pin<Box<Sleep>>),
-    Returning,
     Raising(RunError),
     Done,
+}
+
+/// What the end of a run waits for.
+struct Drain {
+    verdict: Result<(), Failure>,
+    idle: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 /// The driver's part that does not depend on the user's types.
@@ -60,6 +65,7 @@ pub(super) struct Driver {
 }
 
 impl Driver {
+    #[inline]
     const fn new(run: Run) -> Self {
         Self { stage: Stage::New, deadline: None, run }
     }
@@ -69,37 +75,29 @@ impl Driver {
         loop {
             match &mut self.stage {
                 Stage::New => {
-                    if self.run.machine().is_new() {
-                        self.run.create();
+                    if let Err(error) = self.run.begin() {
+                        self.stage = Stage::Done;
+                        return Step::Raise(error);
                     }
-                    match self.run.begin() {
-                        Ok(()) => self.stage = Stage::Ready,
-                        Err(error) => self.stage = Stage::Raising(error),
-                    }
+                    return self.start();
                 }
-                Stage::Ready => {
-                    self.deadline = self.run.time_limit().map(runner::sleep);
-                    self.stage = Stage::Live;
-                    return Step::Start;
-                }
+                Stage::Ready => return self.start(),
                 Stage::Live => return Step::Poll,
-                Stage::Draining(verdict, idle) => {
-                    if idle.as_mut().poll(cx).is_pending() {
+                Stage::Draining(drain) => {
+                    if drain.idle.as_mut().poll(cx).is_pending() {
                         return Step::Wait;
                     }
-                    let verdict = std::mem::replace(verdict, Ok(()));
-                    self.settle(verdict);
+                    let verdict = std::mem::replace(&mut drain.verdict, Ok(()));
+                    if self.settle(verdict) {
+                        return Step::Return;
+                    }
                 }
                 Stage::Delayed(sleep) => {
                     if sleep.as_mut().poll(cx).is_pending() {
                         return Step::Wait;
                     }
                     self.run.resume();
-                    self.stage = Stage::Ready;
-                }
-                Stage::Returning => {
-                    self.stage = Stage::Done;
-                    return Step::Return;
+                    return self.start();
                 }
                 Stage::Raising(_) => {
                     let Stage::Raising(error) = std::mem::replace(&mut self.stage, Stage::Done)
@@ -113,27 +111,48 @@ impl Driver {
         }
     }
 
-    /// Takes note of the value that the attempt gave.
+    #[inline(always)]
+    fn start(&mut self) -> Step {
+        if let Some(limit) = self.run.time_limit() {
+            self.deadline = Some(runner::sleep(limit));
+        }
+        self.stage = Stage::Live;
+        Step::Start
+    }
+
+    /// Takes note of the value that the attempt gave; true if it is to be returned now.
     #[inline]
-    fn returned(&mut self, verdict: Result<(), Failure>) {
+    fn returned(&mut self, verdict: Result<(), Failure>) -> bool {
+        if verdict.is_ok() && self.run.succeed_unseen() {
+            self.stage = Stage::Done;
+            return true;
+        }
+        self.returned_seen(verdict)
+    }
+
+    fn returned_seen(&mut self, verdict: Result<(), Failure>) -> bool {
         self.deadline = None;
         match self.run.unfinished_submissions() {
             None => self.settle(verdict),
             Some(ledger) => {
                 let idle = Box::pin(async move { ledger.idle().await });
-                self.stage = Stage::Draining(verdict, idle);
+                self.stage = Stage::Draining(Box::new(Drain { verdict, idle }));
+                false
             }
         }
     }
 
-    fn settle(&mut self, verdict: Result<(), Failure>) {
+    /// True if the value is to be returned.
+    fn settle(&mut self, verdict: Result<(), Failure>) -> bool {
         let after = self.run.settle(verdict);
+        let returns = matches!(after, After::Return);
         self.after(after);
+        returns
     }
 
     fn after(&mut self, after: After) {
         self.stage = match after {
-            After::Return => Stage::Returning,
+            After::Return => Stage::Done,
             After::Retry(None) => Stage::Ready,
             After::Retry(Some(delay)) => Stage::Delayed(runner::sleep(delay)),
             After::Raise(error) => Stage::Raising(error),
@@ -202,11 +221,13 @@ impl<B, R> Call<B, R>
 where
     B: Body<Attempt: Future<Output = R>>,
 {
+    #[inline]
     pub(super) const fn new(run: Run, body: B, glue: Glue<R>) -> Self {
         Self { attempt: None, value: None, body, glue, driver: Driver::new(run) }
     }
 
     /// Polls the run; an error of the engine is not made part of the output.
+    #[inline]
     pub(super) fn poll_run(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -216,43 +237,40 @@ where
         loop {
             match this.driver.step(cx) {
                 Step::Wait => return Poll::Pending,
-                Step::Start => {
-                    *this.value = None;
-                    let last = this.driver.run.machine().is_last_attempt();
-                    let started = this.driver.run.within(|| {
-                        catch_unwind(AssertUnwindSafe(|| {
-                            let started = this.body.attempt(last);
-                            let is_there = started.is_some();
-                            attempt.set(started);
-                            is_there
-                        }))
-                    });
-                    match started {
-                        Ok(true) => {}
-                        Ok(false) => this.driver.arguments_are_gone(),
-                        Err(payload) => this.driver.crash(payload),
+                step @ (Step::Start | Step::Poll) => {
+                    let starts = matches!(step, Step::Start);
+                    if starts {
+                        *this.value = None;
                     }
-                }
-                Step::Poll => {
+                    let last = this.driver.run.machine().is_last_attempt();
                     let polled = this.driver.run.within(|| {
-                        let future = attempt.as_mut().as_pin_mut();
-                        let future = future.expect("an attempt is live until it gives a value");
-                        let polled = catch_unwind(AssertUnwindSafe(|| future.poll(cx)));
-                        if !matches!(polled, Ok(Poll::Pending)) {
+                        let polled = catch_unwind(AssertUnwindSafe(|| {
+                            if starts {
+                                attempt.set(Some(this.body.attempt(last)?));
+                            }
+                            let future = attempt.as_mut().as_pin_mut();
+                            let future = future.expect("an attempt is live until it gives a value");
+                            Some(future.poll(cx))
+                        }));
+                        if !matches!(polled, Ok(Some(Poll::Pending))) {
                             attempt.set(None);
                         }
                         polled
                     });
                     match polled {
-                        Ok(Poll::Pending) => {
+                        Ok(None) => this.driver.arguments_are_gone(),
+                        Ok(Some(Poll::Pending)) => {
                             if !this.driver.timed_out(cx) {
                                 return Poll::Pending;
                             }
                             this.driver.run.within(|| attempt.set(None));
                             this.driver.time_out();
                         }
-                        Ok(Poll::Ready(value)) => {
-                            this.driver.returned((this.glue.verdict)(&value));
+                        Ok(Some(Poll::Ready(value))) => {
+                            let verdict = (this.glue.verdict)(&value);
+                            if this.driver.returned(verdict) {
+                                return Poll::Ready(Ok(value));
+                            }
                             *this.value = Some(value);
                         }
                         Err(payload) => this.driver.crash(payload),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -13,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::context::{ContextModel, TaskRunContext};
 use crate::id::TaskRunId;
 use crate::runner;
-use crate::state::{RunError, RunErrorKind, State, StateType};
+use crate::state::{RunError, RunErrorKind, State, StateType, panic_message};
 
 /// What a submitted run and its futures share.
 pub(super) struct Shared<T> {
@@ -64,13 +65,26 @@ impl<T> Shared<T> {
         drop(slot);
         self.ended.notify_all();
         wakers.into_iter().for_each(Waker::wake);
-        callbacks.into_iter().for_each(|callback| callback());
+        for callback in callbacks {
+            // A callback that panics must not keep the others from being called.
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(callback)) {
+                tracing::error!(
+                    "a callback of a task future panicked: {}",
+                    panic_message(&*payload)
+                );
+            }
+        }
     }
 
     fn poll(&self, waker: &Waker) -> Option<State> {
+        self.poll_with(waker, |slot| slot.state.clone())
+    }
+
+    /// What `read` makes of the slot once the run has ended; until then `waker` is to be woken.
+    fn poll_with<R>(&self, waker: &Waker, read: impl FnOnce(&Slot<T>) -> R) -> Option<R> {
         let mut slot = self.lock();
         if !matches!(slot.outcome, Outcome::Open) {
-            return Some(slot.state.clone());
+            return Some(read(&slot));
         }
         if !slot.wakers.iter().any(|known| known.will_wake(waker)) {
             slot.wakers.push(waker.clone());
@@ -314,7 +328,7 @@ impl<T> Future for TaskFuture<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        if this.0.poll(cx.waker()).is_none() {
+        if this.0.poll_with(cx.waker(), |_| ()).is_none() {
             return match this.check_self() {
                 Err(error) => Poll::Ready(Err(error)),
                 Ok(()) => Poll::Pending,

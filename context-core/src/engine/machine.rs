@@ -118,8 +118,14 @@ impl Machine {
         matches!(self.phase, Phase::New)
     }
 
+    /// As [`step`](Self::step) with `Succeed`, of a running attempt; there is no state to show.
+    pub(super) const fn succeed_unseen(&mut self) {
+        debug_assert!(matches!(self.phase, Phase::Running), "an attempt is running");
+        self.phase = Phase::Ended;
+    }
+
     /// Enters the next state. `None` if `input` cannot happen now: an ended run stays as it is.
-    #[inline]
+    #[inline(always)]
     pub(super) fn step(&mut self, now: Timestamp, input: Input) -> Option<(State, Then)> {
         let at = now.next_after(self.last);
         let (phase, state, then) = match (self.phase, input) {

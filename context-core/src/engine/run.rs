@@ -14,13 +14,13 @@ use std::time::Duration;
 use super::machine::{Input, Machine, Subject, Then};
 use crate::clock::Timestamp;
 use crate::context::{
-    AssetContext, FlowRunContext, FlowRunData, Frame, Ledger, LiveTask, TaskDetails,
+    AssetContext, Attention, FlowRunContext, FlowRunData, Frame, Ledger, LiveTask, TaskDetails,
 };
 use crate::definition::{FlowDefinition, FlowOptions, TaskDefinition, TaskOptions};
 use crate::id::{FlowRunId, TaskRunId};
 use crate::names::RunName;
 use crate::parameters::{ParameterSink, Parameters};
-use crate::record::TaskInputs;
+use crate::record::{Client, TaskInputs};
 use crate::runner::Runner;
 use crate::stack::{self, Presence};
 use crate::state::{Failure, NotReady, RunError, RunErrorKind, State, panic_message};
@@ -41,6 +41,10 @@ pub(super) struct Run {
     /// The last state, for whoever hands it on; kept only on request.
     last_state: Option<Box<State>>,
     keeps_state: bool,
+    /// True if a client may have to be told of its states.
+    told: bool,
+    /// True if nothing depends on when the run ends.
+    unseen: bool,
 }
 
 enum Target {
@@ -104,12 +108,16 @@ impl Run {
         definition: &'static TaskDefinition,
         encode: &dyn Fn(&mut ParameterSink),
     ) -> Self {
-        let target =
-            TaskTarget { definition, id: None, parent: None, start_time: None, details: None };
         let presence = Presence::new(stack::current::<Frame>());
-        let mut run = Self::new(Machine::new(Subject::Task), Target::Task(target), presence);
-        run.resolve(encode);
-        run
+        let attention = Frame::attention(presence.frame());
+        let wanted = definition.options().run_name().is_some()
+            || attention.parameters
+                && Frame::with_client(presence.frame(), Client::wants_parameters);
+        // Before there is a run, so that it is made in its place and not moved.
+        let details =
+            (wanted && !definition.meta().parameters.is_empty()).then(|| parameters_only(encode));
+        let target = TaskTarget { definition, id: None, parent: None, start_time: None, details };
+        Self::new(Machine::new(Subject::Task), Target::Task(target), presence, attention)
     }
 
     /// A run of a task that was configured: its own options, inputs and, if it was submitted, id.
@@ -128,7 +136,8 @@ impl Run {
             details: Some(Arc::new(details)),
         };
         let presence = Presence::new(stack::current::<Frame>());
-        Self::new(Machine::new(Subject::Task), Target::Task(target), presence)
+        let attention = Frame::attention(presence.frame());
+        Self::new(Machine::new(Subject::Task), Target::Task(target), presence, attention)
     }
 
     /// A run of a flow that is called here.
@@ -147,17 +156,26 @@ impl Run {
             stand_in: None,
         };
         let presence = Presence::new(stack::current::<Frame>());
-        Self::new(Machine::new(Subject::Flow), Target::Flow(Box::new(target)), presence)
+        let attention = Frame::attention(presence.frame());
+        Self::new(Machine::new(Subject::Flow), Target::Flow(Box::new(target)), presence, attention)
     }
 
-    const fn new(machine: Machine, target: Target, presence: Presence<Frame>) -> Self {
+    #[inline(always)]
+    const fn new(
+        machine: Machine,
+        target: Target,
+        presence: Presence<Frame>,
+        attention: Attention,
+    ) -> Self {
         Self {
+            told: attention.states,
             machine,
             target,
             presence,
             attempt_began: Timestamp::from_nanos(0),
             last_state: None,
             keeps_state: false,
+            unseen: false,
         }
     }
 
@@ -191,6 +209,7 @@ impl Run {
     }
 
     /// The flow's ledger, of a flow run whose submitted runs have not all ended.
+    #[inline]
     pub(super) fn unfinished_submissions(&self) -> Option<Arc<Ledger>> {
         let Target::Flow(flow) = &self.target else { return None };
         flow.context
@@ -208,22 +227,23 @@ impl Run {
 
     /// Creates the run: `Pending`.
     pub(super) fn create(&mut self) {
-        let now = Timestamp::now();
-        let frame = self.presence.frame().cloned();
+        self.create_at(Timestamp::now());
+    }
+
+    #[inline(always)]
+    fn create_at(&mut self, now: Timestamp) {
+        let frame = self.presence.frame();
         match &mut self.target {
             Target::Task(task) => {
                 task.id.get_or_insert_with(|| TaskRunId::generate(now));
-                task.parent = frame.as_deref().and_then(caller);
-                if frame.as_deref().is_none_or(|frame| frame.flow().is_none()) {
-                    warn_of_lost_context(task.definition);
-                }
+                task.parent = frame.and_then(|frame| frame.caller());
             }
             Target::Flow(flow) => {
                 LIVE_FLOWS.fetch_add(1, Ordering::Relaxed);
-                flow.create(now, frame.as_ref());
+                flow.create(now, frame);
             }
         }
-        self.enter(now, Input::Create);
+        self.enter_here(now, Input::Create);
     }
 
     /// Gives the run its parameters, once its inputs are there, if anybody wants them.
@@ -232,8 +252,7 @@ impl Run {
             Target::Task(task) => (task.definition.meta(), task.options().run_name().is_some()),
             Target::Flow(flow) => (flow.definition.meta(), flow.options().run_name().is_some()),
         };
-        let wanted =
-            named || Frame::with_client(self.presence.frame(), |client| client.wants_parameters());
+        let wanted = named || Frame::with_client(self.presence.frame(), Client::wants_parameters);
         if !wanted || meta.parameters.is_empty() {
             return;
         }
@@ -250,45 +269,60 @@ impl Run {
         }
     }
 
-    /// Begins the first attempt: checks the options, names the run, builds its context, enters `Running`.
+    /// Creates the run, unless that was done before, and begins the first attempt: checks the options, names the run,
+    /// builds its context, enters `Running`.
     ///
     /// # Errors
     ///
     /// If an option cannot be used or the name cannot be made. The run has then failed.
     pub(super) fn begin(&mut self) -> Result<(), RunError> {
-        if let Err(error) = self.prepare() {
-            let message = error.to_string();
-            self.enter(Timestamp::now(), Input::Reject { message });
-            return Err(error);
+        let mut now = Timestamp::now();
+        if self.machine.is_new() {
+            self.create_at(now);
         }
-        let now = Timestamp::now();
+        match self.prepare() {
+            Ok(None) => {}
+            Ok(Some(name)) => {
+                if let Err(error) = self.take_name(&name) {
+                    self.reject_with(&error);
+                    return Err(error);
+                }
+                // A callable has taken its time.
+                now = Timestamp::now();
+            }
+            Err(error) => {
+                self.reject_with(&error);
+                return Err(error);
+            }
+        }
         self.attempt_began = now;
         match &mut self.target {
             Target::Task(task) => task.start_time = Some(now),
             Target::Flow(flow) => flow.start_time = Some(now),
         }
         self.install(1);
-        self.enter(now, Input::Begin);
+        self.enter_here(now, Input::Begin);
         Ok(())
     }
 
-    fn prepare(&mut self) -> Result<(), RunError> {
-        let name = match &self.target {
+    /// Checks the options; how the run is to be named, if by them.
+    #[inline(always)]
+    fn prepare(&mut self) -> Result<Option<RunName>, RunError> {
+        let (retries, name) = match &self.target {
             Target::Task(task) => {
-                task.options().check(task.definition)?;
-                self.machine.set_retries(task.options().retry_count().unwrap_or(0));
-                task.options().run_name().cloned()
+                let options = task.options();
+                options.check(task.definition)?;
+                self.unseen = !self.told && !self.keeps_state && options.time_limit().is_none();
+                (options.retry_count(), options.run_name().cloned())
             }
             Target::Flow(flow) => {
-                flow.options().check(flow.definition)?;
-                self.machine.set_retries(flow.options().retry_count().unwrap_or(0));
-                flow.options().run_name().cloned()
+                let options = flow.options();
+                options.check(flow.definition)?;
+                (options.retry_count(), options.run_name().cloned())
             }
         };
-        match name {
-            Some(name) => self.take_name(&name),
-            None => Ok(()),
-        }
+        self.machine.set_retries(retries.unwrap_or(0));
+        Ok(name)
     }
 
     /// Makes the run's name. A callable may read the run's context, so the frame is there before the name is.
@@ -320,7 +354,17 @@ impl Run {
         Ok(())
     }
 
+    /// Ends an attempt that succeeded, if nothing depends on when; false if `settle` is to do it.
+    #[inline]
+    pub(super) const fn succeed_unseen(&mut self) -> bool {
+        if self.unseen {
+            self.machine.succeed_unseen();
+        }
+        self.unseen
+    }
+
     /// Puts the frame of attempt number `run_count` in place of the one before.
+    #[inline(always)]
     fn install(&mut self, run_count: u32) {
         let before = self.presence.take();
         let frame = match &mut self.target {
@@ -331,7 +375,6 @@ impl Run {
     }
 
     /// Ends an attempt that gave a value: `Ok` if the value says that it succeeded.
-    #[inline]
     pub(super) fn settle(&mut self, verdict: Result<(), Failure>) -> After {
         let now = Timestamp::now();
         if let Some(limit) = self.time_limit()
@@ -341,7 +384,7 @@ impl Run {
         }
         match verdict {
             Ok(()) => {
-                self.enter(now, Input::Succeed);
+                self.enter_here(now, Input::Succeed);
                 After::Return
             }
             Err(failure) => self.fail(now, &failure),
@@ -443,9 +486,22 @@ impl Run {
     }
 
     /// Moves the machine on and tells whoever wants to know.
+    #[inline(never)]
     fn enter(&mut self, now: Timestamp, input: Input) -> Option<Then> {
+        self.enter_here(now, input)
+    }
+
+    /// As `enter`, for the states of every run: in place, where the input is known, little of it is left.
+    #[inline(always)]
+    fn enter_here(&mut self, now: Timestamp, input: Input) -> Option<Then> {
+        if !self.told && !self.keeps_state && self.is_task() {
+            // Nobody sees the state, so that there is none when this is compiled.
+            return self.machine.step(now, input).map(|(_, then)| then);
+        }
         let (state, then) = self.machine.step(now, input)?;
-        self.tell(&state);
+        if self.told {
+            self.tell(&state);
+        }
         if then == Then::End {
             if !self.is_task() {
                 LIVE_FLOWS.fetch_sub(1, Ordering::Relaxed);
@@ -457,6 +513,7 @@ impl Run {
         Some(then)
     }
 
+    #[inline]
     pub(super) fn time_limit(&self) -> Option<Duration> {
         match &self.target {
             Target::Task(task) => task.options().time_limit(),
@@ -503,19 +560,21 @@ fn jittered(delay: Duration, jitter: f64) -> Duration {
     Duration::try_from_secs_f64(delay.as_secs_f64() * factor).unwrap_or(delay)
 }
 
+/// The details of a task run that has nothing but parameters.
+#[inline(never)]
+fn parameters_only(encode: &dyn Fn(&mut ParameterSink)) -> Arc<TaskDetails> {
+    let parameters = encoded(TASK_PARAMETER_LIMIT, encode);
+    Arc::new(TaskDetails { parameters, ..TaskDetails::default() })
+}
+
 fn encoded(limit: usize, encode: &dyn Fn(&mut ParameterSink)) -> Parameters {
     let mut sink = ParameterSink::new(limit);
     encode(&mut sink);
     sink.finish()
 }
 
-/// The task run that calls from `frame`: the innermost one, if it belongs to the innermost flow run.
-fn caller(frame: &Frame) -> Option<TaskRunId> {
-    let (task, its_flow) = frame.task_and_its_flow()?;
-    (its_flow == frame.flow().map(FlowRunContext::id)).then_some(task.id)
-}
-
 impl TaskTarget {
+    #[inline]
     fn options(&self) -> &TaskOptions {
         match self.details.as_deref() {
             Some(TaskDetails { options: Some(options), .. }) => options,
@@ -523,9 +582,13 @@ impl TaskTarget {
         }
     }
 
+    #[inline(always)]
     fn frame(&mut self, before: Option<&Arc<Frame>>, run_count: u32) -> Arc<Frame> {
         let id = self.id.expect("a run gets its id when it is created");
         let ledger = before.and_then(|frame| frame.flow()).map(FlowRunContext::ledger);
+        if ledger.is_none() {
+            warn_of_lost_context(self.definition);
+        }
         let options = self.options();
         let inherited = before.and_then(|frame| frame.assets_for_children());
         let assets = if let Some(assets) = inherited {
@@ -567,7 +630,7 @@ impl FlowTarget {
             id: TaskRunId::generate(now),
             count: outer.ledger().count_subflow(self.definition),
             flow_run_id: outer.id(),
-            parent: frame.and_then(|frame| caller(frame)),
+            parent: frame.and_then(|frame| frame.caller()),
         });
         let runner = match self.runner {
             RunnerChoice::AsyncCaller => Runner::of_async_caller(),
@@ -606,11 +669,10 @@ impl FlowTarget {
     }
 }
 
-impl Drop for Run {
-    fn drop(&mut self) {
-        if !self.machine.is_open() {
-            return;
-        }
+impl Run {
+    /// Ends a run that nobody waits for any more.
+    #[cold]
+    fn abandon(&mut self) {
         self.abort_submissions();
         let now = Timestamp::now();
         if std::thread::panicking() {
@@ -619,6 +681,15 @@ impl Drop for Run {
         } else {
             let message = "Execution was cancelled: its future was dropped.".to_owned();
             self.enter(now, Input::Cancel { message });
+        }
+    }
+}
+
+impl Drop for Run {
+    #[inline]
+    fn drop(&mut self) {
+        if self.machine.is_open() {
+            self.abandon();
         }
     }
 }
