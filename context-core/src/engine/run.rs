@@ -4,29 +4,29 @@
 //! Both drivers use it and add only how they wait. It runs no user code except inside [`Run::within`], where the run's
 //! frame is in place; the exceptions (a name callable, `Serialize` of parameters) run before anything is borrowed.
 
+mod ends;
 mod record;
+mod target;
 
-use std::any::Any;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Once, OnceLock};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
+use self::target::{
+    FlowTarget, TASK_PARAMETER_LIMIT, Target, TaskTarget, encoded, parameters_only,
+};
 use super::machine::{Input, Machine, Subject, Then};
 use crate::clock::Timestamp;
-use crate::context::{
-    AssetContext, Attention, FlowRunContext, FlowRunData, Frame, Ledger, LiveTask, TaskDetails,
-};
+use crate::context::{Attention, FlowRunContext, Frame, Ledger, TaskDetails};
 use crate::definition::{FlowDefinition, FlowOptions, TaskDefinition, TaskOptions};
-use crate::id::{FlowRunId, TaskRunId};
+use crate::id::TaskRunId;
 use crate::names::RunName;
 use crate::parameters::{ParameterSink, Parameters};
 use crate::record::{Client, TaskInputs};
-use crate::runner::Runner;
 use crate::stack::{self, Presence};
-use crate::state::{Failure, NotReady, RunError, RunErrorKind, State, panic_message};
+use crate::state::{RunError, RunErrorKind, State};
 
-/// Task parameters longer than this, as JSON, are recorded by their type's name. Flow parameters have no such limit.
-const TASK_PARAMETER_LIMIT: usize = 8 * 1024;
+pub(super) use target::RunnerChoice;
 
 /// How many flow runs are open in this process; only to warn of tasks that have lost theirs.
 static LIVE_FLOWS: AtomicUsize = AtomicUsize::new(0);
@@ -45,50 +45,6 @@ pub(super) struct Run {
     told: bool,
     /// True if nothing depends on when the run ends.
     unseen: bool,
-}
-
-enum Target {
-    Task(TaskTarget),
-    Flow(Box<FlowTarget>),
-}
-
-struct TaskTarget {
-    definition: &'static TaskDefinition,
-    /// Drawn when the run is created, unless it was submitted under one.
-    id: Option<TaskRunId>,
-    parent: Option<TaskRunId>,
-    start_time: Option<Timestamp>,
-    details: Option<Arc<TaskDetails>>,
-}
-
-struct FlowTarget {
-    definition: &'static FlowDefinition,
-    options: Option<Arc<FlowOptions>>,
-    parameters: Parameters,
-    runner: RunnerChoice,
-    /// From `create` on.
-    context: Option<FlowRunContext>,
-    start_time: Option<Timestamp>,
-    stand_in: Option<StandIn>,
-}
-
-/// The task run that stands for a subflow in the flow run that called it.
-#[derive(Clone, Copy)]
-struct StandIn {
-    id: TaskRunId,
-    /// The number of this call among the calls of the same flow.
-    count: u32,
-    flow_run_id: FlowRunId,
-    parent: Option<TaskRunId>,
-}
-
-/// Who waits for the runs that a flow submits.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum RunnerChoice {
-    /// A future.
-    AsyncCaller,
-    /// A blocked thread.
-    BlockingCaller,
 }
 
 /// What a driver does after an attempt.
@@ -374,117 +330,6 @@ impl Run {
         self.presence = Presence::new(Some(frame));
     }
 
-    /// Ends an attempt that gave a value: `Ok` if the value says that it succeeded.
-    pub(super) fn settle(&mut self, verdict: Result<(), Failure>) -> After {
-        let now = Timestamp::now();
-        if let Some(limit) = self.time_limit()
-            && now.since(self.attempt_began) > limit
-        {
-            return self.time_out();
-        }
-        match verdict {
-            Ok(()) => {
-                self.enter_here(now, Input::Succeed);
-                After::Return
-            }
-            Err(failure) => self.fail(now, &failure),
-        }
-    }
-
-    #[cold]
-    fn fail(&mut self, now: Timestamp, failure: &Failure) -> After {
-        let Failure { type_name, message, .. } = failure;
-        let message = match &self.target {
-            Target::Task(_) => format!("Task run encountered an exception {type_name}: {message}"),
-            Target::Flow(_) => format!("Flow run encountered an exception: {type_name}: {message}"),
-        };
-        match self.retry_or_end(now, None, message) {
-            Some(delay) => After::Retry(delay),
-            None => After::Return,
-        }
-    }
-
-    /// Ends an attempt that took too long.
-    #[cold]
-    pub(super) fn time_out(&mut self) -> After {
-        let timeout = self.time_limit().unwrap_or_default();
-        let error = RunError::from(RunErrorKind::TimedOut { run: self.describe(), timeout });
-        let subject = match &self.target {
-            Target::Task(_) => "Task",
-            Target::Flow(_) => "Flow",
-        };
-        let seconds = timeout.as_secs_f64();
-        let message = format!("{subject} run exceeded timeout of {seconds:?} second(s)");
-        match self.retry_or_end(Timestamp::now(), Some("TimedOut"), message) {
-            Some(delay) => After::Retry(delay),
-            None => After::Raise(error),
-        }
-    }
-
-    /// `Some` if there is another attempt, with the wait before it.
-    fn retry_or_end(
-        &mut self,
-        now: Timestamp,
-        name: Option<&'static str>,
-        message: String,
-    ) -> Option<Option<Duration>> {
-        let delay = self.delay();
-        match self.enter(now, Input::Fail { name, message, delay })? {
-            Then::Attempt => {
-                self.attempt_began = now;
-                self.install(self.machine.run_count());
-                Some(None)
-            }
-            Then::Delay(delay) => Some(Some(delay)),
-            Then::AwaitInputs | Then::End => None,
-        }
-    }
-
-    /// Begins the next attempt after its delay.
-    pub(super) fn resume(&mut self) {
-        let now = Timestamp::now();
-        self.attempt_began = now;
-        self.install(self.machine.run_count() + 1);
-        self.enter(now, Input::Resume);
-    }
-
-    /// Ends a run whose next attempt cannot be made.
-    pub(super) fn reject(&mut self, kind: RunErrorKind) -> RunError {
-        let error = RunError::from(kind);
-        self.enter(Timestamp::now(), Input::Reject { message: error.to_string() });
-        error
-    }
-
-    /// As `reject`, with an error that is there already.
-    pub(super) fn reject_with(&mut self, error: &RunError) {
-        self.enter(Timestamp::now(), Input::Reject { message: error.to_string() });
-    }
-
-    /// Ends a run whose upstream did not complete.
-    pub(super) fn unready(&mut self, not_ready: &NotReady) {
-        let message = format!(
-            "Upstream task run '{}' did not reach a 'COMPLETED' state.",
-            not_ready.upstream
-        );
-        self.enter(Timestamp::now(), Input::Unready { message });
-    }
-
-    /// Ends a run whose user code panicked with `payload`.
-    #[cold]
-    pub(super) fn crash(&mut self, payload: &(dyn Any + Send)) {
-        self.abort_submissions();
-        let message = format!("Execution was interrupted by a panic: {}", panic_message(payload));
-        self.enter(Timestamp::now(), Input::Crash { message });
-    }
-
-    pub(super) fn abort_submissions(&self) {
-        if let Target::Flow(flow) = &self.target
-            && let Some(context) = &flow.context
-        {
-            context.ledger().abort_all();
-        }
-    }
-
     /// Moves the machine on and tells whoever wants to know.
     #[inline(never)]
     fn enter(&mut self, now: Timestamp, input: Input) -> Option<Then> {
@@ -512,30 +357,6 @@ impl Run {
         }
         Some(then)
     }
-
-    #[inline]
-    pub(super) fn time_limit(&self) -> Option<Duration> {
-        match &self.target {
-            Target::Task(task) => task.options().time_limit(),
-            Target::Flow(flow) => flow.options().time_limit(),
-        }
-    }
-
-    /// The wait before the next retry, with its jitter.
-    fn delay(&self) -> Option<Duration> {
-        let used = self.machine.retries_used();
-        match &self.target {
-            Target::Task(task) => {
-                let options = task.options();
-                let delay = options.delays()?.before_retry(used)?;
-                Some(match options.jitter() {
-                    Some(jitter) if jitter > 0.0 && !delay.is_zero() => jittered(delay, jitter),
-                    _ => delay,
-                })
-            }
-            Target::Flow(flow) => flow.options().delays()?.before_retry(used),
-        }
-    }
 }
 
 /// Warns, once, of a task that runs outside every flow while flow runs are open: most likely it was called in a future
@@ -550,146 +371,5 @@ fn warn_of_lost_context(task: &TaskDefinition) {
                 task.meta().name,
             );
         });
-    }
-}
-
-/// `delay` times a random factor between `1 - jitter` (not below 0) and `1 + jitter`.
-fn jittered(delay: Duration, jitter: f64) -> Duration {
-    let lowest = (1.0 - jitter).max(0.0);
-    let factor = lowest + (1.0 + jitter - lowest) * fastrand::f64();
-    Duration::try_from_secs_f64(delay.as_secs_f64() * factor).unwrap_or(delay)
-}
-
-/// The details of a task run that has nothing but parameters.
-#[inline(never)]
-fn parameters_only(encode: &dyn Fn(&mut ParameterSink)) -> Arc<TaskDetails> {
-    let parameters = encoded(TASK_PARAMETER_LIMIT, encode);
-    Arc::new(TaskDetails { parameters, ..TaskDetails::default() })
-}
-
-fn encoded(limit: usize, encode: &dyn Fn(&mut ParameterSink)) -> Parameters {
-    let mut sink = ParameterSink::new(limit);
-    encode(&mut sink);
-    sink.finish()
-}
-
-impl TaskTarget {
-    #[inline]
-    fn options(&self) -> &TaskOptions {
-        match self.details.as_deref() {
-            Some(TaskDetails { options: Some(options), .. }) => options,
-            _ => self.definition.options(),
-        }
-    }
-
-    #[inline(always)]
-    fn frame(&mut self, before: Option<&Arc<Frame>>, run_count: u32) -> Arc<Frame> {
-        let id = self.id.expect("a run gets its id when it is created");
-        let ledger = before.and_then(|frame| frame.flow()).map(FlowRunContext::ledger);
-        if ledger.is_none() {
-            warn_of_lost_context(self.definition);
-        }
-        let options = self.options();
-        let inherited = before.and_then(|frame| frame.assets_for_children());
-        let assets = if let Some(assets) = inherited {
-            Some(assets.with_copy_to_child_ctx(false))
-        } else if !options.made_assets().is_empty()
-            || !options.read_assets().is_empty()
-            || ledger.is_some_and(|ledger| ledger.has_assets())
-        {
-            let no_inputs = TaskInputs::new();
-            let inputs = self.details.as_deref().map_or(&no_inputs, |details| &details.inputs);
-            Some(AssetContext::build(options, id, inputs, ledger.map(AsRef::as_ref)))
-        } else {
-            None
-        };
-        if assets.is_some() {
-            Arc::make_mut(self.details.get_or_insert_default()).assets = assets;
-        }
-        let live = LiveTask {
-            id,
-            definition: self.definition,
-            parent: self.parent,
-            start_time: self.start_time.unwrap_or_else(Timestamp::now),
-            run_count,
-            details: self.details.clone(),
-        };
-        Frame::with_task(before, live)
-    }
-}
-
-impl FlowTarget {
-    fn options(&self) -> &FlowOptions {
-        self.options.as_deref().unwrap_or_else(|| self.definition.options())
-    }
-
-    fn create(&mut self, now: Timestamp, frame: Option<&Arc<Frame>>) {
-        let id = FlowRunId::generate(now);
-        let outer = frame.and_then(|frame| frame.flow());
-        self.stand_in = outer.map(|outer| StandIn {
-            id: TaskRunId::generate(now),
-            count: outer.ledger().count_subflow(self.definition),
-            flow_run_id: outer.id(),
-            parent: frame.and_then(|frame| frame.caller()),
-        });
-        let runner = match self.runner {
-            RunnerChoice::AsyncCaller => Runner::of_async_caller(),
-            RunnerChoice::BlockingCaller => Runner::of_blocking_caller(),
-        };
-        let client = Frame::with_client(frame, Clone::clone);
-        self.context = Some(FlowRunContext::from_data(FlowRunData {
-            id,
-            definition: self.definition,
-            options: self.options.clone(),
-            name: OnceLock::new(),
-            parameters: std::mem::take(&mut self.parameters),
-            start_time: now,
-            run_count: 0,
-            parent_task_run_id: self.stand_in.map(|stand_in| stand_in.id),
-            parent_flow_run_id: outer.map(FlowRunContext::id),
-            root_flow_run_id: outer.map_or(id, FlowRunContext::root_flow_run_id),
-            tags: frame.and_then(|frame| frame.tags().cloned()),
-            ledger: Arc::new(Ledger::new(client, runner)),
-        }));
-    }
-
-    /// The frame of an attempt, and its context: what the attempt before accumulated is not in it.
-    fn frame(&mut self, before: Option<&Arc<Frame>>, run_count: u32) -> Arc<Frame> {
-        let context = self.context.take().expect("a flow run gets its context when it is created");
-        let mut data = context.data().clone();
-        // A name that is made up at its first use must be the same in every attempt.
-        data.name();
-        data.run_count = run_count;
-        data.start_time = self.start_time.unwrap_or(data.start_time);
-        if run_count > 1 {
-            data.ledger = Arc::new(data.ledger.next_attempt());
-        }
-        let context = self.context.insert(FlowRunContext::from_data(data));
-        Frame::with_flow(before, context.clone())
-    }
-}
-
-impl Run {
-    /// Ends a run that nobody waits for any more.
-    #[cold]
-    fn abandon(&mut self) {
-        self.abort_submissions();
-        let now = Timestamp::now();
-        if std::thread::panicking() {
-            let message = "Execution was interrupted by a panic.".to_owned();
-            self.enter(now, Input::Crash { message });
-        } else {
-            let message = "Execution was cancelled: its future was dropped.".to_owned();
-            self.enter(now, Input::Cancel { message });
-        }
-    }
-}
-
-impl Drop for Run {
-    #[inline]
-    fn drop(&mut self) {
-        if self.machine.is_open() {
-            self.abandon();
-        }
     }
 }

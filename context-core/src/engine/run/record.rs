@@ -7,7 +7,8 @@ use crate::record::{
 };
 use crate::state::{State, StateType};
 
-use super::{FlowTarget, Run, StandIn, Target, TaskTarget};
+use super::Run;
+use super::target::{FlowTarget, StandIn, Target, TaskTarget};
 
 impl Run {
     /// Tells the client that the run has entered `state`.

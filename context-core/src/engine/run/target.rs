@@ -1,0 +1,170 @@
+//! What a run is of: a task or a flow, and what is known of the call.
+
+use std::sync::{Arc, OnceLock};
+
+use super::warn_of_lost_context;
+use crate::clock::Timestamp;
+use crate::context::{
+    AssetContext, FlowRunContext, FlowRunData, Frame, Ledger, LiveTask, TaskDetails,
+};
+use crate::definition::{FlowDefinition, FlowOptions, TaskDefinition, TaskOptions};
+use crate::id::{FlowRunId, TaskRunId};
+use crate::parameters::{ParameterSink, Parameters};
+use crate::record::TaskInputs;
+use crate::runner::Runner;
+
+/// Task parameters longer than this, as JSON, are recorded by their type's name. Flow parameters have no such limit.
+pub(super) const TASK_PARAMETER_LIMIT: usize = 8 * 1024;
+
+pub(super) enum Target {
+    Task(TaskTarget),
+    Flow(Box<FlowTarget>),
+}
+
+pub(super) struct TaskTarget {
+    pub(super) definition: &'static TaskDefinition,
+    /// Drawn when the run is created, unless it was submitted under one.
+    pub(super) id: Option<TaskRunId>,
+    pub(super) parent: Option<TaskRunId>,
+    pub(super) start_time: Option<Timestamp>,
+    pub(super) details: Option<Arc<TaskDetails>>,
+}
+
+pub(super) struct FlowTarget {
+    pub(super) definition: &'static FlowDefinition,
+    pub(super) options: Option<Arc<FlowOptions>>,
+    pub(super) parameters: Parameters,
+    pub(super) runner: RunnerChoice,
+    /// From `create` on.
+    pub(super) context: Option<FlowRunContext>,
+    pub(super) start_time: Option<Timestamp>,
+    pub(super) stand_in: Option<StandIn>,
+}
+
+/// The task run that stands for a subflow in the flow run that called it.
+#[derive(Clone, Copy)]
+pub(super) struct StandIn {
+    pub(super) id: TaskRunId,
+    /// The number of this call among the calls of the same flow.
+    pub(super) count: u32,
+    pub(super) flow_run_id: FlowRunId,
+    pub(super) parent: Option<TaskRunId>,
+}
+
+/// Who waits for the runs that a flow submits.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::engine) enum RunnerChoice {
+    /// A future.
+    AsyncCaller,
+    /// A blocked thread.
+    BlockingCaller,
+}
+
+/// The details of a task run that has nothing but parameters.
+#[inline(never)]
+pub(super) fn parameters_only(encode: &dyn Fn(&mut ParameterSink)) -> Arc<TaskDetails> {
+    let parameters = encoded(TASK_PARAMETER_LIMIT, encode);
+    Arc::new(TaskDetails { parameters, ..TaskDetails::default() })
+}
+
+pub(super) fn encoded(limit: usize, encode: &dyn Fn(&mut ParameterSink)) -> Parameters {
+    let mut sink = ParameterSink::new(limit);
+    encode(&mut sink);
+    sink.finish()
+}
+
+impl TaskTarget {
+    #[inline]
+    pub(super) fn options(&self) -> &TaskOptions {
+        match self.details.as_deref() {
+            Some(TaskDetails { options: Some(options), .. }) => options,
+            _ => self.definition.options(),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn frame(&mut self, before: Option<&Arc<Frame>>, run_count: u32) -> Arc<Frame> {
+        let id = self.id.expect("a run gets its id when it is created");
+        let ledger = before.and_then(|frame| frame.flow()).map(FlowRunContext::ledger);
+        if ledger.is_none() {
+            warn_of_lost_context(self.definition);
+        }
+        let options = self.options();
+        let inherited = before.and_then(|frame| frame.assets_for_children());
+        let assets = if let Some(assets) = inherited {
+            Some(assets.with_copy_to_child_ctx(false))
+        } else if !options.made_assets().is_empty()
+            || !options.read_assets().is_empty()
+            || ledger.is_some_and(|ledger| ledger.has_assets())
+        {
+            let no_inputs = TaskInputs::new();
+            let inputs = self.details.as_deref().map_or(&no_inputs, |details| &details.inputs);
+            Some(AssetContext::build(options, id, inputs, ledger.map(AsRef::as_ref)))
+        } else {
+            None
+        };
+        if assets.is_some() {
+            Arc::make_mut(self.details.get_or_insert_default()).assets = assets;
+        }
+        let live = LiveTask {
+            id,
+            definition: self.definition,
+            parent: self.parent,
+            start_time: self.start_time.unwrap_or_else(Timestamp::now),
+            run_count,
+            details: self.details.clone(),
+        };
+        Frame::with_task(before, live)
+    }
+}
+
+impl FlowTarget {
+    pub(super) fn options(&self) -> &FlowOptions {
+        self.options.as_deref().unwrap_or_else(|| self.definition.options())
+    }
+
+    pub(super) fn create(&mut self, now: Timestamp, frame: Option<&Arc<Frame>>) {
+        let id = FlowRunId::generate(now);
+        let outer = frame.and_then(|frame| frame.flow());
+        self.stand_in = outer.map(|outer| StandIn {
+            id: TaskRunId::generate(now),
+            count: outer.ledger().count_subflow(self.definition),
+            flow_run_id: outer.id(),
+            parent: frame.and_then(|frame| frame.caller()),
+        });
+        let runner = match self.runner {
+            RunnerChoice::AsyncCaller => Runner::of_async_caller(),
+            RunnerChoice::BlockingCaller => Runner::of_blocking_caller(),
+        };
+        let client = Frame::with_client(frame, Clone::clone);
+        self.context = Some(FlowRunContext::from_data(FlowRunData {
+            id,
+            definition: self.definition,
+            options: self.options.clone(),
+            name: OnceLock::new(),
+            parameters: std::mem::take(&mut self.parameters),
+            start_time: now,
+            run_count: 0,
+            parent_task_run_id: self.stand_in.map(|stand_in| stand_in.id),
+            parent_flow_run_id: outer.map(FlowRunContext::id),
+            root_flow_run_id: outer.map_or(id, FlowRunContext::root_flow_run_id),
+            tags: frame.and_then(|frame| frame.tags().cloned()),
+            ledger: Arc::new(Ledger::new(client, runner)),
+        }));
+    }
+
+    /// The frame of an attempt, and its context: what the attempt before accumulated is not in it.
+    pub(super) fn frame(&mut self, before: Option<&Arc<Frame>>, run_count: u32) -> Arc<Frame> {
+        let context = self.context.take().expect("a flow run gets its context when it is created");
+        let mut data = context.data().clone();
+        // A name that is made up at its first use must be the same in every attempt.
+        data.name();
+        data.run_count = run_count;
+        data.start_time = self.start_time.unwrap_or(data.start_time);
+        if run_count > 1 {
+            data.ledger = Arc::new(data.ledger.next_attempt());
+        }
+        let context = self.context.insert(FlowRunContext::from_data(data));
+        Frame::with_flow(before, context.clone())
+    }
+}
