@@ -67,7 +67,7 @@ mod tests {
         {
             assert!(expansion.contains(message), "{message}: {expansion}");
         }
-        assert!(expansion.contains("handle_equals_false ! { f }"));
+        assert!(expansion.contains("handle_equals_false ! { struct f }"));
         assert!(!expansion.contains(". retries"));
     }
 

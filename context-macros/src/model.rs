@@ -9,7 +9,7 @@ mod parameters;
 mod values;
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens as _, format_ident, quote};
+use quote::{ToTokens as _, quote};
 use syn::{Attribute, Expr, Receiver};
 
 use crate::diagnostics::Sink;
@@ -48,6 +48,11 @@ impl Kind {
             Self::Materialize => "materialize",
         };
         Ident::new(name, Span::call_site())
+    }
+
+    /// Where core has what a function of this kind is defined by.
+    pub(crate) fn definitions(self) -> Ident {
+        Ident::new(if self.is_task() { "task" } else { "flow" }, Span::call_site())
     }
 
     pub(crate) fn is_task(self) -> bool {
@@ -167,11 +172,6 @@ impl Run {
     /// The option `name`, if it is set.
     pub(crate) fn setting(&self, name: &str) -> Option<&Setting> {
         self.settings.iter().find(|setting| setting.option == name)
-    }
-
-    /// An item of core that exists for tasks and flows: `engine_item("{}Definition")` is `TaskDefinition`.
-    pub(crate) fn engine_item(&self, name: &str) -> Ident {
-        format_ident!("{}{name}", if self.kind.is_task() { "Task" } else { "Flow" })
     }
 
     /// The doc comment as text.

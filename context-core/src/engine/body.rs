@@ -59,20 +59,21 @@ impl<A, T, F: FnOnce(A) -> T> Body for Once<A, F> {
 /// A function that can be attempted again: every attempt gets its own copy of the arguments.
 pub struct Retried<A, F> {
     arguments: Option<A>,
+    duplicate: fn(&A) -> Option<A>,
     function: F,
 }
 
 impl<A, F> Retried<A, F> {
     /// Ties `function` to its arguments. The bound tells the compiler what a closure takes.
-    pub const fn new<T>(arguments: A, function: F) -> Self
+    pub const fn new<T>(arguments: A, duplicate: fn(&A) -> Option<A>, function: F) -> Self
     where
         F: FnMut(A) -> T,
     {
-        Self { arguments: Some(arguments), function }
+        Self { arguments: Some(arguments), duplicate, function }
     }
 }
 
-impl<A: Clone, T, F: FnMut(A) -> T> Body for Retried<A, F> {
+impl<A, T, F: FnMut(A) -> T> Body for Retried<A, F> {
     type Arguments = A;
     type Attempt = T;
 
@@ -82,7 +83,8 @@ impl<A: Clone, T, F: FnMut(A) -> T> Body for Retried<A, F> {
 
     #[inline]
     fn attempt(&mut self, last: bool) -> Option<T> {
-        let arguments = if last { self.arguments.take()? } else { self.arguments.clone()? };
+        let arguments =
+            if last { self.arguments.take()? } else { (self.duplicate)(self.arguments.as_ref()?)? };
         Some((self.function)(arguments))
     }
 }
@@ -224,9 +226,17 @@ pub trait FlowFn<Args>: Sized + 'static {
     label = "every attempt needs its own copy of this argument",
     note = "derive `Clone` for it, or pass an `Arc` of it"
 )]
-pub trait RetryArgument {}
+pub trait RetryArgument: Sized {
+    /// A copy for another attempt.
+    #[must_use]
+    fn duplicate(&self) -> Self;
+}
 
-impl<T: Clone> RetryArgument for T {}
+impl<T: Clone> RetryArgument for T {
+    fn duplicate(&self) -> Self {
+        self.clone()
+    }
+}
 
 /// An argument of a function that owns its arguments. Nothing implements it: it is the bound of what cannot be offered.
 #[diagnostic::on_unimplemented(
@@ -236,10 +246,6 @@ impl<T: Clone> RetryArgument for T {}
 )]
 pub trait OwnedArgument<H> {}
 
-/// Checked by the compiler, at the argument's type.
-#[inline(always)]
-pub const fn assert_retry_argument<T: RetryArgument>() {}
-
 /// Checked by the compiler, at the error type.
 #[inline(always)]
 pub const fn assert_carries_run_error<E: CarriesRunError>() {}
@@ -247,12 +253,6 @@ pub const fn assert_carries_run_error<E: CarriesRunError>() {}
 /// Checked by the compiler, at the return type.
 #[inline(always)]
 pub const fn assert_output_carries_run_error<R: Fallible<Error: CarriesRunError>>() {}
-
-/// `future`, with its output type written down.
-#[inline(always)]
-pub const fn typed_future<R, F: Future<Output = R>>(future: F) -> F {
-    future
-}
 
 /// Asks whether an attempt may run on another thread. Named only by expansions.
 #[expect(missing_debug_implementations, reason = "probes live for one expression")]
@@ -266,6 +266,16 @@ impl<T> SendProbe<T> {
 
     fn take(&self) -> T {
         self.0.take().expect("a probe is asked once")
+    }
+}
+
+impl<A, F> SendProbe<(A, F)> {
+    /// A probe of a plain function with its arguments. The bound tells the compiler what a closure takes.
+    pub const fn of_call<R>(arguments: A, function: F) -> Self
+    where
+        F: FnOnce(A) -> R,
+    {
+        Self::new((arguments, function))
     }
 }
 
@@ -340,30 +350,4 @@ impl<T> Bound<T> {
         "this function cannot be submitted, mapped or configured: an argument or its return type is not `Send + 'static`. \
          Use `Arc` for `Rc` and `Mutex` for `RefCell`, or call the function directly"
     );
-}
-
-/// An attempt of an `async fn`: `__async_attempt!("fetch", future)`.
-#[macro_export]
-#[doc(hidden)]
-macro_rules! __async_attempt {
-    ($name:literal, $future:expr) => {{
-        #[allow(unused_imports, reason = "only one of them is chosen")]
-        use $crate::engine::{LocalFuture as _, SendFuture as _};
-        (&&$crate::engine::SendProbe::new($future)).start_async()
-    }};
-}
-
-/// An attempt of a plain `fn`: `__blocking_attempt!("parse", (Page,), arguments, |(page,)| body(page))`.
-#[macro_export]
-#[doc(hidden)]
-macro_rules! __blocking_attempt {
-    ($name:literal, $types:ty, $arguments:expr, $function:expr) => {{
-        #[allow(unused_imports, reason = "only one of them is chosen")]
-        use $crate::engine::{LocalArguments as _, SendArguments as _};
-        fn function<A, R, F: ::core::ops::FnOnce(A) -> R>(arguments: A, function: F) -> (A, F) {
-            (arguments, function)
-        }
-        (&&$crate::engine::SendProbe::new(function::<$types, _, _>($arguments, $function)))
-            .start_blocking()
-    }};
 }

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
+use super::futures::Ends;
 use super::input::{Upstream, not_ready};
 use crate::clock::Timestamp;
 use crate::context::{ContextModel, TaskRunContext};
@@ -32,8 +33,15 @@ struct Slot<T> {
     futures: usize,
     /// How to copy the value, known once there was a second future.
     copy: Option<fn(&T) -> T>,
-    wakers: Vec<Waker>,
-    callbacks: Vec<Box<dyn FnOnce() + Send>>,
+    listeners: Vec<Listener>,
+}
+
+/// Somebody who is told of the end of a run.
+enum Listener {
+    Task(Waker),
+    Callback(Box<dyn FnOnce() + Send>),
+    /// Several futures are watched; this is the n-th of them.
+    Ends(Arc<Ends>, usize),
 }
 
 enum Outcome<T> {
@@ -60,20 +68,10 @@ impl<T> Shared<T> {
             Ok(value) => Outcome::Value(value),
             Err(error) => Outcome::Error(error),
         };
-        let wakers = std::mem::take(&mut slot.wakers);
-        let callbacks = std::mem::take(&mut slot.callbacks);
+        let listeners = std::mem::take(&mut slot.listeners);
         drop(slot);
         self.ended.notify_all();
-        wakers.into_iter().for_each(Waker::wake);
-        for callback in callbacks {
-            // A callback that panics must not keep the others from being called.
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(callback)) {
-                tracing::error!(
-                    "a callback of a task future panicked: {}",
-                    panic_message(&*payload)
-                );
-            }
-        }
+        listeners.into_iter().for_each(Listener::tell);
     }
 
     fn poll(&self, waker: &Waker) -> Option<State> {
@@ -86,8 +84,9 @@ impl<T> Shared<T> {
         if !matches!(slot.outcome, Outcome::Open) {
             return Some(read(&slot));
         }
-        if !slot.wakers.iter().any(|known| known.will_wake(waker)) {
-            slot.wakers.push(waker.clone());
+        let is_known = |listener: &Listener| matches!(listener, Listener::Task(known) if known.will_wake(waker));
+        if !slot.listeners.iter().any(is_known) {
+            slot.listeners.push(Listener::Task(waker.clone()));
         }
         None
     }
@@ -108,6 +107,22 @@ impl<T> Shared<T> {
             };
         }
         slot.state.clone()
+    }
+}
+
+impl Listener {
+    fn tell(self) {
+        match self {
+            Self::Task(waker) => waker.wake(),
+            Self::Ends(ends, index) => ends.push(index),
+            // A callback that panics must not keep the others from being told.
+            Self::Callback(callback) => {
+                if let Err(payload) = catch_unwind(AssertUnwindSafe(callback)) {
+                    let message = panic_message(&*payload);
+                    tracing::error!("a callback of a task future panicked: {message}");
+                }
+            }
+        }
     }
 }
 
@@ -166,8 +181,7 @@ impl<T> TaskFuture<T> {
                 outcome,
                 futures: 1,
                 copy: None,
-                wakers: Vec::new(),
-                callbacks: Vec::new(),
+                listeners: Vec::new(),
             }),
             ended: Condvar::new(),
         }))
@@ -253,12 +267,21 @@ impl<T> TaskFuture<T> {
 
     /// Calls `callback` when the run has ended; at once if it has.
     pub fn add_done_callback(&self, callback: impl FnOnce() + Send + 'static) {
+        self.listen(Listener::Callback(Box::new(callback)));
+    }
+
+    /// Tells `ends` of the end of this run, the `index`-th it watches.
+    pub(super) fn watch(&self, ends: &Arc<Ends>, index: usize) {
+        self.listen(Listener::Ends(ends.clone(), index));
+    }
+
+    fn listen(&self, listener: Listener) {
         let mut slot = self.0.lock();
         if matches!(slot.outcome, Outcome::Open) {
-            slot.callbacks.push(Box::new(callback));
+            slot.listeners.push(listener);
         } else {
             drop(slot);
-            callback();
+            listener.tell();
         }
     }
 

@@ -110,7 +110,7 @@ fn check<T>(future: &TaskFuture<T>) -> Result<(), RunError> {
 
 /// The indexes of futures whose runs have ended, in the order in which they ended.
 #[derive(Default)]
-struct Ends {
+pub(super) struct Ends {
     queue: Mutex<(VecDeque<usize>, Option<Waker>)>,
     added: Condvar,
 }
@@ -119,13 +119,12 @@ impl Ends {
     fn watch<T>(futures: &[TaskFuture<T>]) -> Arc<Self> {
         let ends = Arc::new(Self::default());
         for (index, future) in futures.iter().enumerate() {
-            let ends = ends.clone();
-            future.add_done_callback(move || ends.push(index));
+            future.watch(&ends, index);
         }
         ends
     }
 
-    fn push(&self, index: usize) {
+    pub(super) fn push(&self, index: usize) {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         queue.0.push_back(index);
         let waker = queue.1.take();

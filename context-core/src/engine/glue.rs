@@ -70,10 +70,12 @@ pub(crate) fn raise_as_panic(error: RunError) -> ! {
 }
 
 /// The probes; named only by expansions.
+///
+/// Each asks about a type, not a value, and answers with a function pointer: what an expansion makes the compiler check
+/// is one call for each question.
 #[doc(hidden)]
 #[expect(missing_debug_implementations, reason = "probes live for one expression")]
 pub mod probe {
-    use std::cell::Cell;
     use std::error::Error;
     use std::fmt::{Debug, Display};
     use std::marker::PhantomData;
@@ -86,18 +88,37 @@ pub mod probe {
         Failure { type_name: short_type_name::<E>(), message, source: None }
     }
 
-    /// Asks whether a value is an error, and how it is shown.
-    pub struct Outcome<'a, R>(pub &'a R);
+    /// Asks whether a value of type `R` is an error, how it is shown, and how much of it can be kept.
+    pub struct Outcome<R>(PhantomData<fn() -> R>);
 
-    /// An error that can be displayed.
-    pub trait DisplayedError {
-        fn verdict(&self) -> Result<(), Failure>;
+    impl<R> Outcome<R> {
+        pub const fn new() -> Self {
+            Self(PhantomData)
+        }
+
+        /// Of a value whose type cannot be written down.
+        pub const fn of(_: &R) -> Self {
+            Self::new()
+        }
     }
 
-    impl<T, E: Display> DisplayedError for &&&Outcome<'_, Result<T, E>> {
-        #[inline]
-        fn verdict(&self) -> Result<(), Failure> {
-            match self.0 {
+    impl<R> Default for Outcome<R> {
+        fn default() -> Self {
+            Self::new()
+        }
+    }
+
+    /// How to tell whether a value is an error.
+    pub type Verdict<R> = fn(&R) -> Result<(), Failure>;
+
+    /// An error that can be displayed.
+    pub trait DisplayedError<R> {
+        fn verdict(&self) -> Verdict<R>;
+    }
+
+    impl<T, E: Display> DisplayedError<Result<T, E>> for &&&Outcome<Result<T, E>> {
+        fn verdict(&self) -> Verdict<Result<T, E>> {
+            |output| match output {
                 Ok(_) => Ok(()),
                 Err(error) => Err(failure::<E>(error.to_string())),
             }
@@ -105,14 +126,13 @@ pub mod probe {
     }
 
     /// An error that can be debugged.
-    pub trait DebuggedError {
-        fn verdict(&self) -> Result<(), Failure>;
+    pub trait DebuggedError<R> {
+        fn verdict(&self) -> Verdict<R>;
     }
 
-    impl<T, E: Debug> DebuggedError for &&Outcome<'_, Result<T, E>> {
-        #[inline]
-        fn verdict(&self) -> Result<(), Failure> {
-            match self.0 {
+    impl<T, E: Debug> DebuggedError<Result<T, E>> for &&Outcome<Result<T, E>> {
+        fn verdict(&self) -> Verdict<Result<T, E>> {
+            |output| match output {
                 Ok(_) => Ok(()),
                 Err(error) => Err(failure::<E>(format!("{error:?}"))),
             }
@@ -120,14 +140,13 @@ pub mod probe {
     }
 
     /// An error that says nothing.
-    pub trait NamedError {
-        fn verdict(&self) -> Result<(), Failure>;
+    pub trait NamedError<R> {
+        fn verdict(&self) -> Verdict<R>;
     }
 
-    impl<T, E> NamedError for &Outcome<'_, Result<T, E>> {
-        #[inline]
-        fn verdict(&self) -> Result<(), Failure> {
-            match self.0 {
+    impl<T, E> NamedError<Result<T, E>> for &Outcome<Result<T, E>> {
+        fn verdict(&self) -> Verdict<Result<T, E>> {
+            |output| match output {
                 Ok(_) => Ok(()),
                 Err(_) => Err(failure::<E>(short_type_name::<E>().to_owned())),
             }
@@ -135,14 +154,13 @@ pub mod probe {
     }
 
     /// Anything that is not a `Result`.
-    pub trait PlainValue {
-        fn verdict(&self) -> Result<(), Failure>;
+    pub trait PlainValue<R> {
+        fn verdict(&self) -> Verdict<R>;
     }
 
-    impl<R> PlainValue for Outcome<'_, R> {
-        #[inline]
-        fn verdict(&self) -> Result<(), Failure> {
-            Ok(())
+    impl<R> PlainValue<R> for Outcome<R> {
+        fn verdict(&self) -> Verdict<R> {
+            |_| Ok(())
         }
     }
 
@@ -163,135 +181,76 @@ pub mod probe {
 
     /// A `Result` whose error type can.
     pub trait RaiseAsError<R> {
-        fn raise(&self, error: RunError) -> R;
+        fn raise(&self) -> fn(RunError) -> R;
     }
 
     impl<T, E: From<RunError>> RaiseAsError<Result<T, E>> for &Raise<Result<T, E>> {
-        fn raise(&self, error: RunError) -> Result<T, E> {
-            Err(E::from(error))
+        fn raise(&self) -> fn(RunError) -> Result<T, E> {
+            |error| Err(E::from(error))
         }
     }
 
     /// Anything else.
     pub trait RaiseAsPanic<R> {
-        fn raise(&self, error: RunError) -> R;
+        fn raise(&self) -> fn(RunError) -> R;
     }
 
     impl<R> RaiseAsPanic<R> for Raise<R> {
-        #[track_caller]
-        fn raise(&self, error: RunError) -> R {
-            raise_as_panic(error)
+        fn raise(&self) -> fn(RunError) -> R {
+            |error| raise_as_panic(error)
         }
     }
 
-    /// Asks how much of an error can be kept.
-    pub struct Kept<E>(Cell<Option<E>>);
-
-    impl<E> Kept<E> {
-        pub const fn new(error: E) -> Self {
-            Self(Cell::new(Some(error)))
-        }
-
-        fn take(&self) -> E {
-            self.0.take().expect("a probe is asked once")
-        }
-    }
+    /// How to take the value out of a `Result`.
+    pub type Keep<T, E> = fn(Result<T, E>) -> Result<T, Failure>;
 
     /// An error with a source chain.
-    pub trait KeptWhole {
-        fn keep(&self) -> Failure;
+    pub trait KeptWhole<T, E> {
+        fn keep(&self) -> Keep<T, E>;
     }
 
-    impl<E: Into<Box<dyn Error + Send + Sync>>> KeptWhole for &&&Kept<E> {
-        fn keep(&self) -> Failure {
-            let error: Box<dyn Error + Send + Sync> = self.take().into();
-            let message = error.to_string();
-            Failure { source: Some(Arc::from(error)), ..failure::<E>(message) }
+    impl<T, E: Into<Box<dyn Error + Send + Sync>>> KeptWhole<T, E> for &&&Outcome<Result<T, E>> {
+        fn keep(&self) -> Keep<T, E> {
+            |output| {
+                output.map_err(|error| {
+                    let error: Box<dyn Error + Send + Sync> = error.into();
+                    let message = error.to_string();
+                    Failure { source: Some(Arc::from(error)), ..failure::<E>(message) }
+                })
+            }
         }
     }
 
     /// An error that can be displayed.
-    pub trait KeptAsText {
-        fn keep(&self) -> Failure;
+    pub trait KeptAsText<T, E> {
+        fn keep(&self) -> Keep<T, E>;
     }
 
-    impl<E: Display> KeptAsText for &&Kept<E> {
-        fn keep(&self) -> Failure {
-            failure::<E>(self.take().to_string())
+    impl<T, E: Display> KeptAsText<T, E> for &&Outcome<Result<T, E>> {
+        fn keep(&self) -> Keep<T, E> {
+            |output| output.map_err(|error| failure::<E>(error.to_string()))
         }
     }
 
     /// An error that can be debugged.
-    pub trait KeptAsDebug {
-        fn keep(&self) -> Failure;
+    pub trait KeptAsDebug<T, E> {
+        fn keep(&self) -> Keep<T, E>;
     }
 
-    impl<E: Debug> KeptAsDebug for &Kept<E> {
-        fn keep(&self) -> Failure {
-            failure::<E>(format!("{:?}", self.take()))
+    impl<T, E: Debug> KeptAsDebug<T, E> for &Outcome<Result<T, E>> {
+        fn keep(&self) -> Keep<T, E> {
+            |output| output.map_err(|error| failure::<E>(format!("{error:?}")))
         }
     }
 
     /// Anything else.
-    pub trait KeptAsName {
-        fn keep(&self) -> Failure;
+    pub trait KeptAsName<T, E> {
+        fn keep(&self) -> Keep<T, E>;
     }
 
-    impl<E> KeptAsName for Kept<E> {
-        fn keep(&self) -> Failure {
-            drop(self.take());
-            failure::<E>(short_type_name::<E>().to_owned())
+    impl<T, E> KeptAsName<T, E> for Outcome<Result<T, E>> {
+        fn keep(&self) -> Keep<T, E> {
+            |output| output.map_err(|_| failure::<E>(short_type_name::<E>().to_owned()))
         }
     }
-}
-
-/// The glue of a return type: `__glue!(Result<u32, Oops>)`, or `__glue!()` where the type cannot be written down.
-#[macro_export]
-#[doc(hidden)]
-macro_rules! __glue {
-    ($output:ty) => {{
-        #[allow(unused_imports, reason = "only one of each kind is chosen")]
-        use $crate::engine::probe::{
-            DebuggedError as _, DisplayedError as _, NamedError as _, PlainValue as _,
-            RaiseAsError as _, RaiseAsPanic as _,
-        };
-        $crate::engine::Glue {
-            verdict: |output: &$output| {
-                (&&&&$crate::engine::probe::Outcome::<$output>(output)).verdict()
-            },
-            raise: |error| (&&$crate::engine::probe::Raise::<$output>::new()).raise(error),
-        }
-    }};
-    () => {{
-        #[allow(unused_imports, reason = "only one of each kind is chosen")]
-        use $crate::engine::probe::{
-            DebuggedError as _, DisplayedError as _, NamedError as _, PlainValue as _,
-            RaiseAsPanic as _,
-        };
-        $crate::engine::Glue {
-            verdict: |output| (&&&&$crate::engine::probe::Outcome(output)).verdict(),
-            raise: |error| $crate::engine::probe::Raise::new().raise(error),
-        }
-    }};
-}
-
-/// The value of an output: `__value!(result, output)` or `__value!(plain, output)`.
-#[macro_export]
-#[doc(hidden)]
-macro_rules! __value {
-    (result, $output:expr) => {
-        match $output {
-            ::core::result::Result::Ok(value) => ::core::result::Result::Ok(value),
-            ::core::result::Result::Err(error) => {
-                #[allow(unused_imports, reason = "only one of them is chosen")]
-                use $crate::engine::probe::{
-                    KeptAsDebug as _, KeptAsName as _, KeptAsText as _, KeptWhole as _,
-                };
-                ::core::result::Result::Err((&&&&$crate::engine::probe::Kept::new(error)).keep())
-            }
-        }
-    };
-    (plain, $output:expr) => {
-        ::core::result::Result::Ok($output)
-    };
 }

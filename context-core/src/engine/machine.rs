@@ -113,6 +113,11 @@ impl Machine {
         !matches!(self.phase, Phase::New | Phase::Ended)
     }
 
+    /// The last state of a run that has completed.
+    pub(super) fn completed(&self) -> Option<State> {
+        matches!(self.phase, Phase::Ended).then(|| State::new(StateType::Completed, self.last))
+    }
+
     /// True before `Create`.
     pub(super) const fn is_new(&self) -> bool {
         matches!(self.phase, Phase::New)

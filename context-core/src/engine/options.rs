@@ -141,12 +141,14 @@ impl<H: TaskFn<Args>, Args: ArgumentList> WithOptions<H, Args> {
     }
 
     /// Submits it with a tuple of inputs.
-    pub(super) fn submit_with(self, inputs: impl IntoInputs<Args>) -> TaskFuture<H::Value> {
+    #[doc(hidden)]
+    pub fn submit_with(self, inputs: impl IntoInputs<Args>) -> TaskFuture<H::Value> {
         (H::submitter().submit)(self.prepare(inputs.into_inputs()))
     }
 
     /// Submits it for each element of a tuple of iterables.
-    pub(super) fn map_with(self, inputs: impl IntoMapInputs<Args>) -> TaskFutures<H::Value> {
+    #[doc(hidden)]
+    pub fn map_with(self, inputs: impl IntoMapInputs<Args>) -> TaskFutures<H::Value> {
         let meta = H::definition().meta();
         let each = match inputs.into_map_inputs(meta.name, meta.parameters) {
             Ok(each) => each,

@@ -83,14 +83,9 @@ impl Run {
         options: Option<Arc<TaskOptions>>,
         inputs: TaskInputs,
     ) -> Self {
-        let details = TaskDetails { options, inputs, ..TaskDetails::default() };
-        let target = TaskTarget {
-            definition,
-            id,
-            parent: None,
-            start_time: None,
-            details: Some(Arc::new(details)),
-        };
+        let details = (options.is_some() || !inputs.is_empty())
+            .then(|| Arc::new(TaskDetails { options, inputs, ..TaskDetails::default() }));
+        let target = TaskTarget { definition, id, parent: None, start_time: None, details };
         let presence = Presence::new(stack::current::<Frame>());
         let attention = Frame::attention(presence.frame());
         Self::new(Machine::new(Subject::Task), Target::Task(target), presence, attention)
@@ -142,7 +137,10 @@ impl Run {
 
     /// The last state, if it was to be kept and the run has ended.
     pub(super) fn take_state(&mut self) -> Option<State> {
-        self.last_state.take().map(|state| *state)
+        match self.last_state.take() {
+            Some(state) => Some(*state),
+            None => self.machine.completed(),
+        }
     }
 
     /// The machine, for what only reads it.
@@ -351,7 +349,8 @@ impl Run {
             if !self.is_task() {
                 LIVE_FLOWS.fetch_sub(1, Ordering::Relaxed);
             }
-            if self.keeps_state {
+            // How a run completes, the machine knows.
+            if self.keeps_state && !state.is_completed() {
                 self.last_state = Some(Box::new(state));
             }
         }

@@ -154,25 +154,3 @@ where
     published::spawn::<H, Args>(waiting, Publisher { shared: future.shared(), ledger, id });
     future
 }
-
-/// The submitter of a task: `__submitter!(fetch, (String,))`.
-#[macro_export]
-#[doc(hidden)]
-macro_rules! __submitter {
-    ($handle:ty, $arguments:ty) => {{
-        #[allow(unused_imports, reason = "only one of them is chosen")]
-        use $crate::engine::{MayNotSubmit as _, MaySubmit as _};
-        (&&$crate::engine::SubmitProbe::<$handle, $arguments>::new()).submitter()
-    }};
-}
-
-/// The caller of a flow: `__caller!(crawl, (String,))`.
-#[macro_export]
-#[doc(hidden)]
-macro_rules! __caller {
-    ($handle:ty, $arguments:ty) => {{
-        #[allow(unused_imports, reason = "only one of them is chosen")]
-        use $crate::engine::{MayCall as _, MayNotCall as _};
-        (&&$crate::engine::SubmitProbe::<$handle, $arguments>::new()).caller()
-    }};
-}

@@ -1,22 +1,29 @@
-//! The `static` that describes a function to core: what the macro read off it, and its options.
+//! What describes a function to core: what the macro read off it, and its options.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 
 use crate::model::Run;
 use crate::source_hash::source_hash;
 
-/// The type of the definition.
-pub(super) fn ty(run: &Run, private: &TokenStream) -> TokenStream {
-    let definition = run.engine_item("Definition");
-    quote!(#private::#definition)
+/// The definition as an expression: `definition!(task { name: "fetch", .. } .retries(3))`.
+pub(super) fn expression(run: &Run) -> TokenStream {
+    let private = &run.paths.private;
+    let description = description(run);
+    let kind = run.kind.definitions();
+    quote!(#private::definition!(#kind #description))
 }
 
-/// The `static __CONTEXT_DEFINITION`.
-pub(super) fn item(run: &Run, private: &TokenStream) -> TokenStream {
-    let ty = ty(run, private);
-    let (meta, options) = (run.engine_item("Meta"), run.engine_item("Options"));
+/// The definition as an item, which gives the handle its `definition()` and is registered.
+pub(super) fn item(run: &Run, handle: &Ident) -> TokenStream {
+    let private = &run.paths.private;
+    let description = description(run);
+    let (vis, kind) = (&run.function.vis, run.kind.definitions());
+    quote!(#private::definition! { #vis #kind #handle #description })
+}
+
+fn description(run: &Run) -> TokenStream {
     let sig = &run.function.sig;
     let name = sig.ident.unraw().to_string();
     let body = &run.function.body;
@@ -32,18 +39,14 @@ pub(super) fn item(run: &Run, private: &TokenStream) -> TokenStream {
         quote!(.#method(#value))
     });
     quote! {
-        static __CONTEXT_DEFINITION: #ty = #ty::new(
-            #private::#meta {
-                name: #name,
-                module: ::core::module_path!(),
-                file: ::core::file!(),
-                line: #line,
-                source_hash: #hash,
-                doc: #doc,
-                parameters: &[#(#parameters),*],
-                is_async: #is_async,
-            },
-            || #private::#options::new() #(#settings)*,
-        );
+        {
+            name: #name,
+            line: #line,
+            source_hash: #hash,
+            doc: #doc,
+            parameters: &[#(#parameters),*],
+            is_async: #is_async
+        }
+        #(#settings)*
     }
 }

@@ -15,8 +15,7 @@ pub(super) fn expand(run: &Run) -> TokenStream {
     let attrs = &run.function.attrs;
     let vis = &run.function.vis;
     let sig = parts::outer_signature(run);
-    let definition = definition::item(run, &run.paths.private);
-    let assertions = parts::assertions(run);
+    let assertion = parts::assertion(run);
     let pattern =
         parts::tuple(run.parameters.iter().map(|parameter| parameter.pattern.to_token_stream()));
     let body = generated_braces(&run.function.body);
@@ -42,12 +41,11 @@ pub(super) fn expand(run: &Run) -> TokenStream {
             }
         }
     };
-    let call = parts::call(run, &quote!(&__CONTEXT_DEFINITION), &attempt);
+    let call = parts::call(run, &parts::Source::Here(definition::expression(run)), &attempt);
     quote! {
         #(#attrs)*
         #vis #sig {
-            #definition
-            #assertions
+            #assertion
             #call
         }
     }

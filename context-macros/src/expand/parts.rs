@@ -1,8 +1,6 @@
 //! The pieces that both shapes of an expansion are made of.
-//!
-//! Those that stand in several scopes take the name that core's `__private` has there.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{FnArg, Pat, ReturnType, Signature};
@@ -17,7 +15,7 @@ use crate::tokens::{generated_at, mentions};
 pub(super) fn handle_type(run: &Run, handle: &Ident) -> TokenStream {
     let private = &run.paths.private;
     let vis = &run.function.vis;
-    quote!(#private::if_the_name_is_taken_or_in_an_impl__write__handle_equals_false! { #vis #handle })
+    quote!(#private::if_the_name_is_taken_or_in_an_impl__write__handle_equals_false! { #vis struct #handle })
 }
 
 /// The signature of the function that keeps the name: arguments are plain names, `async` is spelled out.
@@ -48,26 +46,49 @@ pub(super) fn spells_future(run: &Run) -> bool {
     run.driver == Driver::Async && !run.output.never
 }
 
-/// What the function that keeps the name does: `task_async(definition, encode, attempts, glue)`.
-pub(super) fn call(run: &Run, definition: &TokenStream, body: &TokenStream) -> TokenStream {
+/// Where the function that keeps the name finds what core needs.
+pub(super) enum Source {
+    /// In the implementation of the trait for the handle.
+    Handle { handle: Ident, function: TokenStream },
+    /// In place, but for the definition.
+    Here(TokenStream),
+}
+
+/// What the function that keeps the name does: `task_async(definition, encode, attempts, glue)`, or
+/// `call_task_async::<fetch, (String,), _, _>(arguments, body)` where the handle knows the rest.
+pub(super) fn call(run: &Run, source: &Source, body: &TokenStream) -> TokenStream {
     let private = &run.paths.private;
-    let engine = format_ident!(
-        "{}_{}",
-        if run.kind.is_task() { "task" } else { "flow" },
-        if run.driver.is_async() { "async" } else { "blocking" },
-    );
-    let attempts = if run.setting("retries").is_some() { quote!(Retried) } else { quote!(Once) };
-    let names = tuple(run.parameters.iter().map(|parameter| parameter.name.to_token_stream()));
-    let pattern = names_pattern(run);
-    let encode = encode(run, private);
-    let glue = glue(run, private);
-    let call = quote! {
-        #private::#engine(
-            #definition,
-            |#pattern, __context_sink| { #encode },
-            #private::#attempts::new(#names, #body),
-            #glue,
-        )
+    let mode = if run.driver.is_async() { "async" } else { "blocking" };
+    let engine = format_ident!("{}_{mode}", run.kind.definitions());
+    let names = names(run);
+    let retried = run.setting("retries").is_some();
+    let call = match source {
+        Source::Handle { handle, .. } if !retried => {
+            let engine = format_ident!("call_{engine}");
+            let arguments = argument_types(run);
+            let inferred = if run.driver.is_async() { quote!(_, _) } else { quote!(_) };
+            quote!(#private::#engine::<#handle, #arguments, #inferred>(#names, #body))
+        }
+        Source::Handle { handle, function } => quote! {
+            #private::#engine(
+                <#handle>::definition(),
+                <#handle as #function>::encode,
+                #private::Retried::new(#names, <#handle as #function>::duplicate, #body),
+                <#handle as #function>::glue(),
+            )
+        },
+        Source::Here(definition) => {
+            let (encode, glue) = (encode(run), glue(run));
+            let attempts = if retried {
+                let duplicates = duplicates(run);
+                quote!(#private::Retried::new(#names, |#names| #duplicates, #body))
+            } else {
+                quote!(#private::Once::new(#names, #body))
+            };
+            quote! {
+                #private::#engine(#definition, |#names, __context_sink| { #encode }, #attempts, #glue)
+            }
+        }
     };
     match run.driver {
         Driver::Boxed => quote!(::std::boxed::Box::pin(#call)),
@@ -76,13 +97,19 @@ pub(super) fn call(run: &Run, definition: &TokenStream, body: &TokenStream) -> T
     }
 }
 
-/// The tuple of all arguments by the names of the emitted function.
-pub(super) fn names_pattern(run: &Run) -> TokenStream {
+/// The tuple of the arguments' types.
+pub(super) fn argument_types(run: &Run) -> TokenStream {
+    tuple(run.parameters.iter().map(|parameter| parameter.ty.to_token_stream()))
+}
+
+/// The tuple of all arguments by the names of the emitted function: a value or a pattern.
+pub(super) fn names(run: &Run) -> TokenStream {
     tuple(run.parameters.iter().map(|parameter| parameter.name.to_token_stream()))
 }
 
 /// Records each argument; stands where the names are bound and `__context_sink` is in scope.
-pub(super) fn encode(run: &Run, private: &TokenStream) -> TokenStream {
+fn encode(run: &Run) -> TokenStream {
+    let private = &run.paths.private;
     let parameters = run.parameters.iter().map(|parameter| {
         let (recorded, name) = (&parameter.recorded, &parameter.name);
         quote!(#private::parameter!(__context_sink, #recorded, #name);)
@@ -90,8 +117,24 @@ pub(super) fn encode(run: &Run, private: &TokenStream) -> TokenStream {
     quote!(#(#parameters)*)
 }
 
+/// A copy of each argument; stands where the names are bound to references.
+///
+/// Each is made at the argument's type, which is where the compiler reports that it cannot be copied.
+pub(super) fn duplicates(run: &Run) -> TokenStream {
+    let private = &run.paths.private;
+    let duplicates = tuple(run.parameters.iter().map(|parameter| {
+        let name = &parameter.name;
+        let ty = parameter.ty.to_token_stream();
+        let span = generated_at(ty.span());
+        let ty = if mentions(ty.clone(), "impl") { quote!(_) } else { ty };
+        quote_spanned!(span=> <#ty as #private::RetryArgument>::duplicate(#name))
+    }));
+    quote!(::core::option::Option::Some(#duplicates))
+}
+
 /// How core sees the output, for callers that know its type.
-pub(super) fn glue(run: &Run, private: &TokenStream) -> TokenStream {
+fn glue(run: &Run) -> TokenStream {
+    let private = &run.paths.private;
     if run.output.opaque || run.output.never {
         quote!(#private::glue!())
     } else {
@@ -100,30 +143,20 @@ pub(super) fn glue(run: &Run, private: &TokenStream) -> TokenStream {
     }
 }
 
-/// Statements whose only purpose is an error at the user's type if it lacks what an option needs.
-pub(super) fn assertions(run: &Run) -> TokenStream {
+/// A statement whose only purpose is an error at the user's error type if it lacks what `timeout` needs.
+pub(super) fn assertion(run: &Run) -> TokenStream {
+    if run.setting("timeout").is_none() || !run.output.fallible || run.output.opaque {
+        return TokenStream::new();
+    }
     let private = &run.paths.private;
-    let mut assertions = TokenStream::new();
-    if run.setting("retries").is_some() {
-        for parameter in &run.parameters {
-            let ty = &parameter.ty;
-            if !mentions(ty.to_token_stream(), "impl") {
-                let span = generated_at(ty.span());
-                assertions.extend(quote_spanned!(span=> #private::assert_retry_argument::<#ty>();));
-            }
+    let ty = &run.output.ty;
+    let span = |tokens: &dyn quote::ToTokens| generated_at(tokens.to_token_stream().span());
+    match &run.output.error {
+        Some(error) => {
+            quote_spanned!(span(error)=> #private::assert_carries_run_error::<#error>();)
         }
+        None => quote_spanned!(span(ty)=> #private::assert_output_carries_run_error::<#ty>();),
     }
-    if run.setting("timeout").is_some() && run.output.fallible && !run.output.opaque {
-        let ty = &run.output.ty;
-        let span = |tokens: &dyn quote::ToTokens| generated_at(tokens.to_token_stream().span());
-        assertions.extend(match &run.output.error {
-            Some(error) => {
-                quote_spanned!(span(error)=> #private::assert_carries_run_error::<#error>();)
-            }
-            None => quote_spanned!(span(ty)=> #private::assert_output_carries_run_error::<#ty>();),
-        });
-    }
-    assertions
 }
 
 /// The return type, or `()`.
@@ -138,9 +171,4 @@ pub(super) fn return_type(sig: &Signature) -> TokenStream {
 pub(super) fn tuple(elements: impl IntoIterator<Item = TokenStream>) -> TokenStream {
     let elements = elements.into_iter();
     quote!((#(#elements,)*))
-}
-
-/// `A0`, `A1`, ..: type parameters for `count` arguments.
-pub(super) fn type_parameters(count: usize) -> Vec<Ident> {
-    (0..count).map(|index| Ident::new(&format!("A{index}"), Span::call_site())).collect()
 }

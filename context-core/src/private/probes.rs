@@ -1,0 +1,11 @@
+//! Every trait that asks about a type by method resolution: one glob import instead of one import for each.
+
+pub use crate::engine::probe::{
+    DebuggedError as _, DisplayedError as _, KeptAsDebug as _, KeptAsName as _, KeptAsText as _,
+    KeptWhole as _, NamedError as _, PlainValue as _, RaiseAsError as _, RaiseAsPanic as _,
+};
+pub use crate::engine::{
+    LocalArguments as _, LocalFuture as _, MayCall as _, MayNotCall as _, MayNotSubmit as _,
+    MaySubmit as _, SendArguments as _, SendFuture as _,
+};
+pub use crate::parameters::probe::{AddOpaque as _, AddSerialized as _};
