@@ -131,14 +131,22 @@ impl<T> Publisher<T> {
     }
 }
 
-impl<T> Drop for Publisher<T> {
-    fn drop(&mut self) {
+impl<T> Publisher<T> {
+    #[cold]
+    fn publish_cancelled(&self) {
         let message = "it was aborted before it ended";
         let state = State::new(StateType::Cancelled, Timestamp::now()).with_message(message);
         let run = format!("task run {}", self.id);
         let error = RunErrorKind::Cancelled { run, message: message.to_owned() };
-        // Changes nothing if the run has ended.
         self.shared.complete(state, Err(error.into()));
+    }
+}
+
+impl<T> Drop for Publisher<T> {
+    fn drop(&mut self) {
+        if self.shared.is_open() {
+            self.publish_cancelled();
+        }
         self.ledger.close(self.id);
     }
 }

@@ -1,0 +1,145 @@
+//! What a submitted run and its futures share: the state, the value, and who is to be told.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
+
+use crate::engine::futures::Ends;
+use crate::engine::input::Upstream;
+use crate::id::TaskRunId;
+use crate::runner;
+use crate::state::{RunError, State, panic_message};
+
+/// What a submitted run and its futures share.
+pub(in crate::engine) struct Shared<T> {
+    pub(super) id: TaskRunId,
+    /// The only thread on which the run makes progress, if there is only one.
+    pub(super) driving_thread: Option<ThreadId>,
+    pub(super) slot: Mutex<Slot<T>>,
+    pub(super) ended: Condvar,
+}
+
+pub(super) struct Slot<T> {
+    pub(super) state: State,
+    pub(super) outcome: Outcome<T>,
+    /// How many futures there are that may take the value.
+    pub(super) futures: usize,
+    /// How to copy the value, known once there was a second future.
+    pub(super) copy: Option<fn(&T) -> T>,
+    pub(super) listeners: Vec<Listener>,
+}
+
+/// Somebody who is told of the end of a run.
+pub(super) enum Listener {
+    Task(Waker),
+    Callback(Box<dyn FnOnce() + Send>),
+    /// Several futures are watched; this is the n-th of them.
+    Ends(Arc<Ends>, usize),
+}
+
+pub(super) enum Outcome<T> {
+    Open,
+    Value(T),
+    Error(RunError),
+    Taken,
+}
+
+impl<T> Shared<T> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Slot<T>> {
+        // User code (`Clone` of a value) runs under the lock, but it cannot leave the slot half-changed.
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True until the run has ended.
+    pub(in crate::engine) fn is_open(&self) -> bool {
+        matches!(self.lock().outcome, Outcome::Open)
+    }
+
+    /// Ends the run for everybody who waits. A second end changes nothing.
+    pub(in crate::engine) fn complete(&self, state: State, outcome: Result<T, RunError>) {
+        let mut slot = self.lock();
+        if !matches!(slot.outcome, Outcome::Open) {
+            return;
+        }
+        slot.state = state;
+        slot.outcome = match outcome {
+            Ok(value) => Outcome::Value(value),
+            Err(error) => Outcome::Error(error),
+        };
+        let listeners = std::mem::take(&mut slot.listeners);
+        drop(slot);
+        self.ended.notify_all();
+        listeners.into_iter().for_each(Listener::tell);
+    }
+
+    pub(super) fn poll(&self, waker: &Waker) -> Option<State> {
+        self.poll_with(waker, |slot| slot.state.clone())
+    }
+
+    /// What `read` makes of the slot once the run has ended; until then `waker` is to be woken.
+    pub(super) fn poll_with<R>(
+        &self,
+        waker: &Waker,
+        read: impl FnOnce(&Slot<T>) -> R,
+    ) -> Option<R> {
+        let mut slot = self.lock();
+        if !matches!(slot.outcome, Outcome::Open) {
+            return Some(read(&slot));
+        }
+        let is_known = |listener: &Listener| matches!(listener, Listener::Task(known) if known.will_wake(waker));
+        if !slot.listeners.iter().any(is_known) {
+            slot.listeners.push(Listener::Task(waker.clone()));
+        }
+        None
+    }
+
+    pub(super) fn wait(&self, timeout: Option<Duration>) -> State {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut slot = self.lock();
+        while matches!(slot.outcome, Outcome::Open) {
+            slot = match deadline {
+                None => self.ended.wait(slot).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        break;
+                    }
+                    self.ended.wait_timeout(slot, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        slot.state.clone()
+    }
+}
+
+impl Listener {
+    pub(super) fn tell(self) {
+        match self {
+            Self::Task(waker) => waker.wake(),
+            Self::Ends(ends, index) => ends.push(index),
+            // A callback that panics must not keep the others from being told.
+            Self::Callback(callback) => {
+                if let Err(payload) = catch_unwind(AssertUnwindSafe(callback)) {
+                    let message = panic_message(&*payload);
+                    tracing::error!("a callback of a task future panicked: {message}");
+                }
+            }
+        }
+    }
+}
+
+impl<T: Send> Upstream for Shared<T> {
+    fn task_run_id(&self) -> TaskRunId {
+        self.id
+    }
+
+    fn poll_end(&self, waker: &Waker) -> Option<State> {
+        self.poll(waker)
+    }
+
+    fn wait_end(&self) -> State {
+        runner::blocking(|| self.wait(None))
+    }
+}
