@@ -229,7 +229,7 @@ pub use context_macros::current_run;
 ///
 /// # Panics
 ///
-/// If the system cannot start the runtime's threads, or two flows of the program have one name.
+/// If the system cannot start the runtime's threads.
 pub use context_macros::main;
 
 /// What expansions of the macros name. Not for people: anything here may change in any release.

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::OnceLock;
 use std::thread::{self, ThreadId};
@@ -63,7 +64,7 @@ impl Runner {
         let runtime = BACKGROUND.get_or_init(|| {
             Builder::new_multi_thread()
                 .thread_name("context")
-                .enable_time()
+                .enable_all()
                 .build()
                 .expect("the system can start the threads of a runtime")
         });
@@ -96,6 +97,10 @@ impl fmt::Debug for Runner {
 }
 
 /// A timer, on the current runtime or the background one.
+///
+/// # Panics
+///
+/// On a runtime that was built without `enable_time`, as `tokio::time::sleep` does.
 pub(crate) fn sleep(duration: Duration) -> Pin<Box<Sleep>> {
     let runner = Runner::of_async_caller();
     let _entered = runner.handle.enter();
@@ -105,9 +110,21 @@ pub(crate) fn sleep(duration: Duration) -> Pin<Box<Sleep>> {
 /// Calls `f`, which may block, without keeping a runtime's other work from running.
 pub(crate) fn blocking<R>(f: impl FnOnce() -> R) -> R {
     match Handle::try_current() {
-        Ok(handle) if handle.runtime_flavor() == RuntimeFlavor::MultiThread => {
-            tokio::task::block_in_place(f)
-        }
+        Ok(handle) if handle.runtime_flavor() == RuntimeFlavor::MultiThread => in_place(f),
         _ => f(),
+    }
+}
+
+/// As tokio's `block_in_place`, also where tokio refuses: inside a `LocalSet`, which nothing but the attempt tells.
+fn in_place<R>(f: impl FnOnce() -> R) -> R {
+    let mut f = Some(f);
+    let tried =
+        catch_unwind(AssertUnwindSafe(|| tokio::task::block_in_place(|| f.take().map(|f| f()))));
+    match (tried, f) {
+        (Ok(Some(value)), _) => value,
+        // Refused before `f` was called.
+        (Err(_), Some(f)) => f(),
+        (Err(payload), None) => resume_unwind(payload),
+        (Ok(None), _) => unreachable!("`f` is there when it is called for the first time"),
     }
 }

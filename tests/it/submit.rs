@@ -386,3 +386,101 @@ async fn only_a_return_type_named_result_is_taken_apart() {
     assert!(matches!(bad, Ok(Err(Bad(13)))));
     assert_eq!(recorder.task_runs()[1].1.state_type(), StateType::Failed);
 }
+
+#[tokio::test]
+async fn a_call_that_would_block_the_only_thread_is_a_typed_error() {
+    #[task]
+    fn next(n: u32) -> Result<u32, RunError> {
+        Ok(n + 1)
+    }
+    #[flow]
+    async fn stuck() -> RunError {
+        let future = double::submit(1);
+        next::with_options().call(future).unwrap_err()
+    }
+    let error = stuck().await;
+    assert!(matches!(error.kind(), RunErrorKind::WouldBlock { .. }), "{error}");
+}
+
+#[test]
+fn runs_of_a_sync_flow_can_do_io() {
+    #[task]
+    async fn listens() -> Result<u16, std::io::Error> {
+        Ok(tokio::net::TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port())
+    }
+    #[flow]
+    fn flow_of_io() -> Result<u16, RunError> {
+        listens::submit().result_blocking()
+    }
+    assert!(flow_of_io().unwrap() > 0);
+}
+
+#[test]
+fn a_local_set_on_many_threads_changes_nothing() {
+    #[flow]
+    async fn ordered() -> Result<u32, RunError> {
+        let first = double::submit(1);
+        double::with_options().wait_for(&first).submit(2).await
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let local = tokio::task::LocalSet::new();
+    let (value, sum) = runtime.block_on(local.run_until(async { (ordered().await, sync_chain()) }));
+    assert_eq!((value.unwrap(), sum.unwrap()), (4, 6));
+}
+
+#[tokio::test]
+async fn a_panic_anywhere_is_a_crash_for_everybody() {
+    struct Bomb;
+    impl std::fmt::Display for Bomb {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic!("in display")
+        }
+    }
+    impl serde::Serialize for Bomb {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            panic!("in serialize")
+        }
+    }
+    #[task]
+    async fn shows_badly() -> Result<(), Bomb> {
+        Err(Bomb)
+    }
+    #[task(task_run_name = || -> String { panic!("in name") })]
+    async fn named_badly() {}
+    #[task]
+    async fn makes() -> Bomb {
+        Bomb
+    }
+    #[task]
+    async fn takes(bomb: Bomb) {
+        drop(bomb);
+    }
+    #[flow]
+    async fn all() -> Vec<(bool, StateType)> {
+        let futures =
+            [shows_badly::submit(), named_badly::submit(), takes::submit(makes::submit())];
+        let mut ends = Vec::new();
+        for future in futures {
+            let state = future.wait().await.state_type();
+            ends.push((future.await.unwrap_err().is_crashed(), state));
+        }
+        ends
+    }
+    let (ends, recorder) = recorded(all).await;
+    assert_eq!(ends, [(true, StateType::Crashed); 3]);
+    for task in ["shows_badly", "named_badly", "takes"] {
+        let states = &recorder.task_states(task)[0];
+        assert_eq!(states.last().unwrap().state_type(), StateType::Crashed, "{task}");
+    }
+}
+
+#[tokio::test]
+async fn a_future_that_has_given_its_value_says_so() {
+    #[flow]
+    async fn greedy() -> RunError {
+        let mut future = double::submit(1);
+        assert_eq!((&mut future).await.unwrap(), 2);
+        future.await.unwrap_err()
+    }
+    assert!(matches!(greedy().await.kind(), RunErrorKind::AlreadyTaken { .. }));
+}

@@ -96,3 +96,37 @@ async fn zero_means_no_timeout() {
     let caught = AssertUnwindSafe(limited).catch_unwind().await;
     assert!(caught.unwrap_err().downcast::<RunError>().unwrap().is_timed_out());
 }
+
+#[tokio::test(start_paused = true)]
+async fn runs_that_a_flow_has_submitted_take_of_its_time() {
+    #[task]
+    async fn endless() -> u32 {
+        pending().await
+    }
+    #[flow(timeout = "1s")]
+    async fn forgets() -> Result<u32, RunError> {
+        drop(endless::submit());
+        Ok(1)
+    }
+
+    let (value, recorder) = recorded(forgets).await;
+    assert!(value.unwrap_err().is_timed_out());
+    while recorder.task_runs()[0].1.name() != "Cancelled" {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[test]
+fn runs_that_a_sync_flow_has_submitted_take_of_its_time() {
+    #[task]
+    async fn endless() -> u32 {
+        pending().await
+    }
+    #[flow(timeout = "20ms")]
+    fn forgets() -> Result<u32, RunError> {
+        drop(endless::submit());
+        Ok(1)
+    }
+
+    assert!(recorded_sync(forgets).0.unwrap_err().is_timed_out());
+}

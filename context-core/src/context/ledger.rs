@@ -10,6 +10,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use crate::asset::Asset;
 use crate::definition::FlowDefinition;
@@ -115,6 +116,11 @@ impl Ledger {
         }
     }
 
+    /// Run `id` has ended and never was abortable.
+    pub(crate) fn forget(&self, id: TaskRunId) {
+        lock(&self.submissions).ended.remove(&id.as_u128());
+    }
+
     /// Notes that run `id` has ended.
     pub(crate) fn close(&self, id: TaskRunId) {
         let mut submissions = lock(&self.submissions);
@@ -160,12 +166,21 @@ impl Ledger {
         .await;
     }
 
-    /// Blocks until every submitted run has ended.
-    pub(crate) fn wait_idle(&self) {
-        let mut submissions = lock(&self.submissions);
-        while !self.is_idle() {
-            submissions = self.all_ended.wait(submissions).unwrap_or_else(PoisonError::into_inner);
+    /// Blocks until every submitted run has ended, not longer than `timeout` if there is one. True if they have.
+    pub(crate) fn wait_idle(&self, timeout: Option<Duration>) -> bool {
+        let submissions = lock(&self.submissions);
+        match timeout {
+            None => {
+                let ended = self.all_ended.wait_while(submissions, |_| !self.is_idle());
+                drop(ended.unwrap_or_else(PoisonError::into_inner));
+            }
+            Some(timeout) => {
+                let ended =
+                    self.all_ended.wait_timeout_while(submissions, timeout, |_| !self.is_idle());
+                drop(ended.unwrap_or_else(PoisonError::into_inner));
+            }
         }
+        self.is_idle()
     }
 
     /// True if any task run carries assets.

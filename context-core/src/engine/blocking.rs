@@ -20,21 +20,31 @@ where
     run.begin()?;
     loop {
         let last = run.machine().is_last_attempt();
-        let attempted = run.within(|| catch_unwind(AssertUnwindSafe(|| body.attempt(last))));
-        let value = match attempted {
-            Ok(Some(value)) => value,
+        let attempted = run.within(|| {
+            catch_unwind(AssertUnwindSafe(|| {
+                let value = body.attempt(last)?;
+                // What the value says may be the user's code, too.
+                let verdict = (glue.verdict)(&value);
+                Some((value, verdict))
+            }))
+        });
+        let (value, verdict) = match attempted {
+            Ok(Some(ended)) => ended,
             Ok(None) => return Err(arguments_are_gone(run)),
             Err(payload) => {
                 run.crash(&*payload);
                 resume_unwind(payload)
             }
         };
-        let verdict = (glue.verdict)(&value);
         if verdict.is_ok() && run.succeed_unseen() {
             return Ok(value);
         }
         if let Some(ledger) = run.unfinished_submissions() {
-            runner::blocking(|| ledger.wait_idle());
+            let left = run.time_left();
+            if !runner::blocking(|| ledger.wait_idle(left)) {
+                // The time that submitted runs take is the run's, too: `settle` ends it.
+                run.abort_submissions();
+            }
         }
         match run.settle(verdict) {
             After::Return => return Ok(value),

@@ -85,8 +85,17 @@ impl Driver {
                 Stage::Live => return Step::Poll,
                 Stage::Draining(drain) => {
                     if drain.idle.as_mut().poll(cx).is_pending() {
+                        // The time that submitted runs take is the run's, too.
+                        if self.timed_out(cx) {
+                            self.time_out();
+                            continue;
+                        }
                         return Step::Wait;
                     }
+                    self.deadline = None;
+                    let Stage::Draining(drain) = &mut self.stage else {
+                        unreachable!("it was just matched")
+                    };
                     let verdict = std::mem::replace(&mut drain.verdict, Ok(()));
                     if self.settle(verdict) {
                         return Step::Return;
@@ -131,9 +140,11 @@ impl Driver {
     }
 
     fn returned_seen(&mut self, verdict: Result<(), Failure>) -> bool {
-        self.deadline = None;
         match self.run.unfinished_submissions() {
-            None => self.settle(verdict),
+            None => {
+                self.deadline = None;
+                self.settle(verdict)
+            }
             Some(ledger) => {
                 let idle = Box::pin(async move { ledger.idle().await });
                 self.stage = Stage::Draining(Box::new(Drain { verdict, idle }));
@@ -250,7 +261,11 @@ where
                             }
                             let future = attempt.as_mut().as_pin_mut();
                             let future = future.expect("an attempt is live until it gives a value");
-                            Some(future.poll(cx))
+                            // What the value says may be the user's code, too.
+                            Some(future.poll(cx).map(|value| {
+                                let verdict = (this.glue.verdict)(&value);
+                                (value, verdict)
+                            }))
                         }));
                         if !matches!(polled, Ok(Some(Poll::Pending))) {
                             attempt.set(None);
@@ -266,8 +281,7 @@ where
                             this.driver.run.within(|| attempt.set(None));
                             this.driver.time_out();
                         }
-                        Ok(Some(Poll::Ready(value))) => {
-                            let verdict = (this.glue.verdict)(&value);
+                        Ok(Some(Poll::Ready((value, verdict)))) => {
                             if this.driver.returned(verdict) {
                                 return Poll::Ready(Ok(value));
                             }

@@ -7,7 +7,7 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll};
-use std::thread::{self, ThreadId};
+use std::thread::ThreadId;
 use std::time::Duration;
 
 use self::shared::{Listener, Outcome, Slot};
@@ -42,10 +42,9 @@ impl<T> TaskFuture<T> {
     }
 
     /// A future of a run that could not be made.
-    pub(super) fn failed(error: RunError) -> Self {
-        let now = Timestamp::now();
-        let state = State::new(StateType::Failed, now).with_message(error.to_string());
-        Self::with(TaskRunId::generate(now), None, state, Outcome::Error(error))
+    pub(super) fn failed(id: TaskRunId, error: RunError) -> Self {
+        let state = State::new(StateType::Failed, Timestamp::now()).with_message(error.to_string());
+        Self::with(id, None, state, Outcome::Error(error))
     }
 
     fn with(
@@ -168,10 +167,7 @@ impl<T> TaskFuture<T> {
 
     pub(super) fn check_blocking(&self) -> Result<(), RunError> {
         self.check_self()?;
-        if self.0.driving_thread == Some(thread::current().id()) && !self.is_finished() {
-            return Err(RunErrorKind::WouldBlock { task_run_id: self.0.id }.into());
-        }
-        Ok(())
+        self.0.check_thread()
     }
 
     fn check_self(&self) -> Result<(), RunError> {
@@ -204,7 +200,7 @@ impl<T> TaskFuture<T> {
         }
         match std::mem::replace(&mut slot.outcome, Outcome::Taken) {
             Outcome::Value(value) => Ok(value),
-            Outcome::Taken => panic!("a task future was polled after it had given its value"),
+            Outcome::Taken => Err(RunErrorKind::AlreadyTaken { task_run_id: self.0.id }.into()),
             Outcome::Open | Outcome::Error(_) => {
                 unreachable!("the run has ended, and an error was given before")
             }

@@ -17,6 +17,12 @@ pub trait Upstream: Send + Sync {
     fn poll_end(&self, waker: &Waker) -> Option<State>;
     /// Blocks until it ends.
     fn wait_end(&self) -> State;
+    /// An error if blocking here would stop the only thread it could run on.
+    ///
+    /// # Errors
+    ///
+    /// If so.
+    fn check_blocking(&self) -> Result<(), RunError>;
 }
 
 /// What gives the value once all upstream runs have ended.

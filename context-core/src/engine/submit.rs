@@ -136,19 +136,19 @@ where
     H: TaskFn<Args, Output: Send + 'static, Value: Send + 'static>,
     Args: ArgumentList<Inputs: Send + 'static> + Send + 'static,
 {
+    let id = TaskRunId::generate(Timestamp::now());
     let Some(flow) = FlowRunContext::get() else {
         let missing = MissingContext { context: "flow run", call: "submit" };
-        return TaskFuture::failed(missing.into());
+        return TaskFuture::failed(id, missing.into());
     };
     let ledger = flow.ledger().clone();
     let definition = H::definition();
     let inputs = prepared.task_inputs(definition.meta().parameters);
-    let id = TaskRunId::generate(Timestamp::now());
     let mut run = Run::configured_task(definition, Some(id), prepared.options.clone(), inputs);
     run.keep_state();
     let mut waiting = Waiting::<OfTask<H>, Args>::new(run, prepared);
     if let Err(error) = waiting.create() {
-        return TaskFuture::failed(error);
+        return TaskFuture::failed(id, error);
     }
     let future = TaskFuture::open(id, ledger.runner().driving_thread());
     published::spawn::<H, Args>(waiting, Publisher { shared: future.shared(), ledger, id });

@@ -123,6 +123,14 @@ pub enum RunErrorKind {
         /// The flow or task.
         run: &'static str,
     },
+    /// A future was awaited by reference and gave its value; there is no other.
+    #[error(
+        "the future of task run {task_run_id} has given its value already; clone the future before awaiting it by reference"
+    )]
+    AlreadyTaken {
+        /// The run.
+        task_run_id: TaskRunId,
+    },
     /// A blocking wait would stop the only thread that could make progress.
     #[error(
         "waiting for task run {task_run_id} here would block the runtime's only thread; `.await` the future, or use a multi-thread runtime"

@@ -3,14 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
-use std::thread::ThreadId;
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use crate::engine::futures::Ends;
 use crate::engine::input::Upstream;
 use crate::id::TaskRunId;
 use crate::runner;
-use crate::state::{RunError, State, panic_message};
+use crate::state::{RunError, RunErrorKind, State, panic_message};
 
 /// What a submitted run and its futures share.
 pub(in crate::engine) struct Shared<T> {
@@ -55,6 +55,14 @@ impl<T> Shared<T> {
     /// True until the run has ended.
     pub(in crate::engine) fn is_open(&self) -> bool {
         matches!(self.lock().outcome, Outcome::Open)
+    }
+
+    /// An error if the run is open and makes progress only on this thread.
+    pub(super) fn check_thread(&self) -> Result<(), RunError> {
+        if self.driving_thread == Some(thread::current().id()) && self.is_open() {
+            return Err(RunErrorKind::WouldBlock { task_run_id: self.id }.into());
+        }
+        Ok(())
     }
 
     /// Ends the run for everybody who waits. A second end changes nothing.
@@ -141,5 +149,9 @@ impl<T: Send> Upstream for Shared<T> {
 
     fn wait_end(&self) -> State {
         runner::blocking(|| self.wait(None))
+    }
+
+    fn check_blocking(&self) -> Result<(), RunError> {
+        self.check_thread()
     }
 }

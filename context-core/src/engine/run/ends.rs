@@ -40,6 +40,12 @@ impl Run {
         }
     }
 
+    /// What is left of the attempt's time, if that is limited.
+    pub(in crate::engine) fn time_left(&self) -> Option<Duration> {
+        let limit = self.time_limit()?;
+        Some(limit.saturating_sub(Timestamp::now().since(self.attempt_began)))
+    }
+
     /// Ends an attempt that took too long.
     #[cold]
     pub(in crate::engine) fn time_out(&mut self) -> After {

@@ -35,7 +35,10 @@ where
             Ok((run, owned)) => {
                 ledger.runner().spawn(Published::<H, Args>::new(run, owned, publisher))
             }
-            Err(unready) => return publisher.publish_unready(*unready),
+            Err(unready) => {
+                publisher.publish_unready(*unready);
+                return ledger.forget(id);
+            }
         }
     } else {
         ledger.runner().spawn(async move {
@@ -87,10 +90,15 @@ where
             Err(payload) => Err(payload),
         };
         let run = call.run_mut();
-        let outcome = match ended {
-            Ok(Ok(output)) => H::value(output).map_err(|failure| failed(run, failure)),
+        let value = |output| catch_unwind(AssertUnwindSafe(|| H::value(output)));
+        let outcome = match ended.map(|ended| ended.map(value)) {
+            Ok(Ok(Ok(value))) => value.map_err(|failure| failed(run, failure)),
             Ok(Err(error)) => Err(error),
-            Err(payload) => Err(crashed(run, &*payload)),
+            Ok(Ok(Err(payload))) | Err(payload) => {
+                // Changes nothing if the run has ended.
+                run.crash(&*payload);
+                Err(crashed(run, &*payload))
+            }
         };
         if let Some(publisher) = this.publisher.take() {
             publisher.publish(run.take_state(), outcome);
@@ -134,10 +142,15 @@ impl<T> Publisher<T> {
 impl<T> Publisher<T> {
     #[cold]
     fn publish_cancelled(&self) {
-        let message = "it was aborted before it ended";
-        let state = State::new(StateType::Cancelled, Timestamp::now()).with_message(message);
         let run = format!("task run {}", self.id);
-        let error = RunErrorKind::Cancelled { run, message: message.to_owned() };
+        let (ended, error) = if std::thread::panicking() {
+            let message = "it was interrupted by a panic".to_owned();
+            (StateType::Crashed, RunErrorKind::Crashed { run, message })
+        } else {
+            let message = "it was aborted before it ended".to_owned();
+            (StateType::Cancelled, RunErrorKind::Cancelled { run, message })
+        };
+        let state = State::new(ended, Timestamp::now()).with_message(error.to_string());
         self.shared.complete(state, Err(error.into()));
     }
 }

@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 
 use super::owned::{Awaited, Blocked, Callable, Owned};
 use super::{ArgumentList, EitherWay, Prepared};
@@ -59,6 +59,10 @@ impl<C: Callable<Args>, Args: ArgumentList> Waiting<C, Args> {
             return Err(Box::new((self.run, error)));
         }
         for upstream in self.upstreams.iter().chain(&self.wait_for) {
+            if let Err(error) = upstream.check_blocking() {
+                self.run.reject_with(&error);
+                return Err(Box::new((self.run, error)));
+            }
             drop(upstream.wait_end());
         }
         self.resolve()
@@ -90,7 +94,7 @@ impl<C: Callable<Args>, Args: ArgumentList> Waiting<C, Args> {
     /// Gives the run its arguments. All upstream runs have ended.
     pub(super) fn resolve(mut self) -> Resolved<C, Args> {
         let unfinished = self.wait_for.iter().find_map(|upstream| {
-            let state = upstream.wait_end();
+            let state = upstream.poll_end(Waker::noop())?;
             (!state.is_completed()).then(|| not_ready(upstream.task_run_id(), state))
         });
         let arguments = match unfinished {
