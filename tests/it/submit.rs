@@ -453,7 +453,7 @@ async fn a_panic_anywhere_is_a_crash_for_everybody() {
     }
     #[task]
     async fn takes(bomb: Bomb) {
-        drop(bomb);
+        let Bomb = bomb;
     }
     #[flow]
     async fn all() -> Vec<(bool, StateType)> {
