@@ -1,8 +1,8 @@
 //! One run: the machine, tied to what surrounds it.
 //!
 //! A [`Run`] holds the run's frame, moves its machine on, builds the contexts of each attempt, and tells the recorder.
-//! Both drivers use it and add only how they wait. It runs no user code except inside [`Run::within`], where the run's
-//! frame is in place; the exceptions (a name callable, `Serialize` of parameters) run before anything is borrowed.
+//! Both drivers use it and add only how they wait. User code runs inside [`Run::within`], where the run's frame is in
+//! place. The one exception is `Serialize` of parameters, which runs where the function is called, before there is a run.
 
 mod ends;
 mod record;
