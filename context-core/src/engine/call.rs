@@ -254,6 +254,7 @@ where
                         *this.value = None;
                     }
                     let last = this.driver.run.machine().is_last_attempt();
+                    let mut verdict = Ok(());
                     let polled = this.driver.run.within(|| {
                         let polled = catch_unwind(AssertUnwindSafe(|| {
                             if starts {
@@ -261,11 +262,12 @@ where
                             }
                             let future = attempt.as_mut().as_pin_mut();
                             let future = future.expect("an attempt is live until it gives a value");
-                            // What the value says may be the user's code, too.
-                            Some(future.poll(cx).map(|value| {
-                                let verdict = (this.glue.verdict)(&value);
-                                (value, verdict)
-                            }))
+                            let polled = future.poll(cx);
+                            if let Poll::Ready(value) = &polled {
+                                // What the value says may be the user's code, too.
+                                verdict = (this.glue.verdict)(value);
+                            }
+                            Some(polled)
                         }));
                         if !matches!(polled, Ok(Some(Poll::Pending))) {
                             attempt.set(None);
@@ -281,7 +283,7 @@ where
                             this.driver.run.within(|| attempt.set(None));
                             this.driver.time_out();
                         }
-                        Ok(Some(Poll::Ready((value, verdict)))) => {
+                        Ok(Some(Poll::Ready(value))) => {
                             if this.driver.returned(verdict) {
                                 return Poll::Ready(Ok(value));
                             }
