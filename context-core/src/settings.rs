@@ -53,7 +53,7 @@ pub struct Settings(Arc<Values>);
 struct Values {
     home: PathBuf,
     profile: String,
-    api_url: Option<String>,
+    api_url: Option<ApiUrl>,
     api_key: Option<Secret<String>>,
     api_auth_string: Option<Secret<String>>,
     logging_level: LoggingLevel,
@@ -92,7 +92,7 @@ impl Settings {
         let values = Values {
             home: reader.home(),
             profile: reader.profile(),
-            api_url: reader.setting(&["PREFECT_API_URL"]).map(|ApiUrl(url)| url),
+            api_url: reader.setting(&["PREFECT_API_URL"]),
             api_key: reader.secret("PREFECT_API_KEY"),
             api_auth_string: reader.secret("PREFECT_API_AUTH_STRING"),
             logging_level: reader.setting(&["PREFECT_LOGGING_LEVEL"]).unwrap_or_default(),
@@ -129,7 +129,7 @@ impl Settings {
     /// `PREFECT_API_URL`: the base address of the Prefect API, without a slash at the end. Default
     /// none: runs are recorded in this process.
     pub fn api_url(&self) -> Option<&str> {
-        self.0.api_url.as_deref()
+        self.0.api_url.as_ref().map(|url| url.0.as_str())
     }
 
     /// `PREFECT_API_KEY`: the key for Prefect Cloud. Default none.
@@ -183,7 +183,10 @@ impl Settings {
             "home": values.home.to_string_lossy(),
             "profile": values.profile,
             "api": {
-                "url": values.api_url,
+                "url": values.api_url.as_ref().map(|url| match secrets {
+                    Secrets::Masked => url.masked(),
+                    Secrets::Included => url.0.clone(),
+                }),
                 "key": secret(&values.api_key),
                 "auth_string": secret(&values.api_auth_string),
             },
@@ -228,7 +231,7 @@ impl Settings {
     /// Returns an error if the address is not one of HTTP.
     pub fn with_api_url(&self, url: Option<&str>) -> Result<Self, SettingsError> {
         let url = url.map(|text| parse("PREFECT_API_URL", text)).transpose()?;
-        Ok(self.change(|values| values.api_url = url.map(|ApiUrl(url)| url)))
+        Ok(self.change(|values| values.api_url = url))
     }
 
     /// A copy with another API key, or none.

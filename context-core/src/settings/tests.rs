@@ -154,3 +154,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_password_in_the_api_address_is_not_shown() {
+    let url = "https://ada:s3cret@host/api";
+    let (settings, _) =
+        Settings::from_source(|name| (name == "PREFECT_API_URL").then(|| url.to_owned()));
+    assert_eq!(settings.api_url(), Some(url));
+    assert!(!format!("{settings:?}").contains("s3cret"));
+    let masked = settings.serialize(Secrets::Masked).to_string();
+    assert!(masked.contains("@host/api") && !masked.contains("s3cret"), "{masked}");
+    assert!(settings.serialize(Secrets::Included).to_string().contains("s3cret"));
+}

@@ -95,8 +95,27 @@ impl Setting for u32 {
     }
 }
 
-/// The base address of a Prefect API.
+/// The base address of a Prefect API. It may name a user and password, which are not shown.
+#[derive(Clone, PartialEq)]
 pub(super) struct ApiUrl(pub(super) String);
+
+impl ApiUrl {
+    /// The address with the mask for a user and password.
+    pub(super) fn masked(&self) -> String {
+        let Some((scheme, rest)) = self.0.split_once("://") else { return self.0.clone() };
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        match rest[..end].rfind('@') {
+            Some(at) => format!("{scheme}://{}{}", crate::secret::MASK, &rest[at..]),
+            None => self.0.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for ApiUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.masked().fmt(f)
+    }
+}
 
 impl Setting for ApiUrl {
     const ALLOWED: &'static str = "an address such as http://127.0.0.1:4200/api";
