@@ -14,7 +14,7 @@ use super::{
 };
 use crate::clock::Timestamp;
 use crate::definition::{TaskDefinition, TaskOptions};
-use crate::id::{FlowRunId, TaskRunId};
+use crate::id::TaskRunId;
 use crate::parameters::Parameters;
 use crate::record::{Client, TaskInputs};
 use crate::stack::{Ambient, Slot};
@@ -218,15 +218,6 @@ impl Frame {
         match &self.task {
             TaskSlot::Here(task) => Some(task),
             TaskSlot::Via(frame) => frame.task(),
-            TaskSlot::None => None,
-        }
-    }
-
-    /// The innermost task run and the flow run *it* belongs to.
-    pub(crate) fn task_and_its_flow(&self) -> Option<(&LiveTask, Option<FlowRunId>)> {
-        match &self.task {
-            TaskSlot::Here(task) => Some((task, self.flow().map(FlowRunContext::id))),
-            TaskSlot::Via(frame) => frame.task_and_its_flow(),
             TaskSlot::None => None,
         }
     }

@@ -100,15 +100,10 @@ impl RunContext {
 fn find() -> Option<RunContext> {
     stack::peek::<Frame, _>(|frame| {
         let frame = frame?;
-        let flow = frame.flow();
-        match (frame.task_and_its_flow(), flow) {
-            // The task belongs to another flow run: it has called this one.
-            (Some((_, task_flow)), Some(flow)) if task_flow != Some(flow.id()) => {
-                Some(RunContext::Flow(flow.clone()))
-            }
-            (Some(_), _) => TaskRunContext::of_frame(frame).map(RunContext::Task),
-            (None, Some(flow)) => Some(RunContext::Flow(flow.clone())),
-            (None, None) => None,
+        match frame.flow() {
+            // There is no task, or it belongs to another flow run: it has called this one.
+            Some(flow) if frame.caller().is_none() => Some(RunContext::Flow(flow.clone())),
+            _ => TaskRunContext::of_frame(frame).map(RunContext::Task),
         }
     })
 }

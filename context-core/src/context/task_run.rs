@@ -132,7 +132,7 @@ impl TaskRunContext {
 }
 
 /// The name of the task run in `frame`.
-pub(crate) fn live_name<'a>(frame: &'a Frame, live: &'a LiveTask) -> RunName<'a> {
+fn live_name<'a>(frame: &'a Frame, live: &'a LiveTask) -> RunName<'a> {
     if let Some(TaskDetails { name: Some(name), .. }) = live.details.as_deref() {
         return RunName::Custom(name);
     }
@@ -141,7 +141,7 @@ pub(crate) fn live_name<'a>(frame: &'a Frame, live: &'a LiveTask) -> RunName<'a>
 }
 
 /// The tags of the task run in `frame`.
-pub(crate) fn live_tags<'a>(frame: &'a Frame, live: &'a LiveTask) -> RunTags<'a> {
+fn live_tags<'a>(frame: &'a Frame, live: &'a LiveTask) -> RunTags<'a> {
     RunTags { own: Some(live.options().own_tags()), ambient: frame.tags() }
 }
 

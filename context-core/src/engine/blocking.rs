@@ -9,7 +9,7 @@ use super::glue::Glue;
 use super::run::{After, Run, RunnerChoice};
 use crate::definition::{FlowDefinition, TaskDefinition};
 use crate::runner;
-use crate::state::{RunError, RunErrorKind};
+use crate::state::RunError;
 
 /// Drives `run` to its end.
 #[inline]
@@ -30,7 +30,7 @@ where
         });
         let (value, verdict) = match attempted {
             Ok(Some(ended)) => ended,
-            Ok(None) => return Err(arguments_are_gone(run)),
+            Ok(None) => return Err(run.arguments_are_gone()),
             Err(payload) => {
                 run.crash(&*payload);
                 resume_unwind(payload)
@@ -55,12 +55,6 @@ where
             }
         }
     }
-}
-
-#[cold]
-fn arguments_are_gone(run: &mut Run) -> RunError {
-    let function = run.function();
-    run.reject(RunErrorKind::NotRepeatable { run: function })
 }
 
 #[cold]

@@ -19,7 +19,7 @@ use super::glue::Glue;
 use super::run::{After, Run, RunnerChoice};
 use crate::definition::{FlowDefinition, TaskDefinition};
 use crate::runner;
-use crate::state::{Failure, RunError, RunErrorKind};
+use crate::state::{Failure, RunError};
 
 /// What is to be done next.
 enum Step {
@@ -93,9 +93,6 @@ impl Driver {
                         return Step::Wait;
                     }
                     self.deadline = None;
-                    let Stage::Draining(drain) = &mut self.stage else {
-                        unreachable!("it was just matched")
-                    };
                     let verdict = std::mem::replace(&mut drain.verdict, Ok(()));
                     if self.settle(verdict) {
                         return Step::Return;
@@ -193,9 +190,7 @@ impl Driver {
 
     #[cold]
     fn arguments_are_gone(&mut self) {
-        let run = self.run.function();
-        let error = self.run.reject(RunErrorKind::NotRepeatable { run });
-        self.stage = Stage::Raising(error);
+        self.stage = Stage::Raising(self.run.arguments_are_gone());
     }
 }
 

@@ -90,14 +90,15 @@ impl Run {
         self.enter(now, Input::Resume);
     }
 
-    /// Ends a run whose next attempt cannot be made.
-    pub(in crate::engine) fn reject(&mut self, kind: RunErrorKind) -> RunError {
-        let error = RunError::from(kind);
-        self.enter(Timestamp::now(), Input::Reject { message: error.to_string() });
+    /// Ends a run whose next attempt would need the arguments that the last one has used up.
+    #[cold]
+    pub(in crate::engine) fn arguments_are_gone(&mut self) -> RunError {
+        let error = RunErrorKind::NotRepeatable { run: self.function() }.into();
+        self.reject_with(&error);
         error
     }
 
-    /// As `reject`, with an error that is there already.
+    /// Ends a run that cannot be attempted, or attempted again, because of `error`.
     pub(in crate::engine) fn reject_with(&mut self, error: &RunError) {
         self.enter(Timestamp::now(), Input::Reject { message: error.to_string() });
     }
