@@ -12,7 +12,7 @@
 //! | catalogue | [`registry`], [`definition`] |
 //! | services | [`record`], [`summary`] |
 //! | mechanism | `stack`, `runner` |
-//! | values | [`tags`], [`parameters`], [`names`], [`state`], [`asset`], [`settings`] |
+//! | values | [`tags`], [`parameters`], [`names`], [`state`], [`hook`], [`asset`], [`settings`] |
 //! | ground | [`id`], [`clock`], [`secret`] |
 
 pub mod asset;
@@ -20,6 +20,7 @@ pub mod clock;
 pub mod context;
 pub mod definition;
 pub mod engine;
+pub mod hook;
 pub mod id;
 pub mod names;
 pub mod parameters;

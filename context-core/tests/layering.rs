@@ -13,9 +13,9 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// The modules of each row, the lowest row first.
 const ROWS: &[(&str, &[&str])] = &[
     ("ground", &["id", "clock", "secret"]),
-    ("values", &["tags", "parameters", "names", "state", "asset", "event", "settings"]),
+    ("values", &["tags", "parameters", "names", "state", "hook", "asset", "event", "settings"]),
     ("mechanism", &["stack", "runner"]),
-    ("services", &["record", "results", "cache", "transaction", "summary"]),
+    ("services", &["record", "results", "cache", "transaction", "concurrency", "summary"]),
     ("catalogue", &["registry", "definition"]),
     ("ambient", &["context"]),
     ("engine", &["engine"]),
@@ -27,6 +27,9 @@ const ROWS: &[(&str, &[&str])] = &[
 const NEIGHBOURS: &[(&str, &str, &str)] = &[
     ("id", "clock", "an id begins with the time of its creation"),
     ("names", "parameters", "templates are filled in from parameters"),
+    ("hook", "state", "a hook's panic is told as that of a run is"),
+    ("cache", "results", "a policy says where its records are kept, and how they are locked"),
+    ("transaction", "results", "what a transaction has staged is written to a result store"),
     ("state", "names", "a name that cannot be made is one of the errors of a run"),
     ("summary", "record", "the summary is a recorder"),
     ("registry", "definition", "what is registered are definitions"),
