@@ -5,14 +5,19 @@
 //!
 //! A definition does not know the function's types or body; handles do (`engine::TaskFn`).
 
+mod extra;
+mod hooks;
 mod options;
 mod retry;
 
 use std::fmt;
 use std::sync::LazyLock;
 
+pub use hooks::{FlowHook, FlowHookArguments, RetryCondition, TaskHook, TaskHookArguments};
 pub use options::{FlowOptions, TaskOptions};
 pub use retry::{IntoRetryDelay, RetryDelay, exponential_backoff};
+
+pub(crate) use hooks::Moment;
 
 /// What the macro reads off an annotated function.
 #[derive(Clone, Copy, Debug)]

@@ -117,6 +117,16 @@ run_id! {
     TaskRunId, "task run"
 }
 
+run_id! {
+    /// The id of one state of one run.
+    StateId, "state"
+}
+
+impl StateId {
+    /// The id of a state that has none of its own.
+    pub const NIL: Self = Self(Uuid::nil());
+}
+
 impl TaskRunId {
     /// The random key that tells this run apart from other runs of its task, in the form of a
     /// UUID of version 4.

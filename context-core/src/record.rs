@@ -11,6 +11,7 @@
 mod client;
 mod event;
 mod memory;
+mod run;
 
 use std::fmt::Debug;
 
@@ -18,7 +19,8 @@ pub use client::Client;
 pub use event::{
     AssetEvent, DynamicKey, FlowRunEvent, RunEvent, RunName, RunTags, TaskInputs, TaskRunEvent,
 };
-pub use memory::{FlowRun, MemoryRecorder, Recorded, TaskRun};
+pub use memory::{MemoryRecorder, Recorded};
+pub use run::{FlowRun, TaskRun};
 
 /// What a recorder wants to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

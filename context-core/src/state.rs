@@ -4,145 +4,106 @@
 //! orchestration; the name only tells people which flavour of the type it is. A run passes through a list of
 //! states whose timestamps strictly increase.
 //!
+//! Most states say where a run is and hold no value: that is [`State`], which is `State<()>`. A `State<T>` says how a run
+//! ended and holds what it gave; [`State::result`] takes it out, or says why there is none.
+//!
 //! This module knows nothing of flows, tasks, or who moves a run from one state to the next.
 
+mod aggregate;
+mod constructors;
+mod details;
 mod error;
+mod kind;
+mod outcome;
 
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use crate::clock::Timestamp;
+use crate::id::StateId;
 
+pub use aggregate::aggregate;
+pub use constructors::PauseEnd;
+pub use details::StateDetails;
 pub use error::{
     Failure, InvalidOption, MissingContext, NotReady, RunError, RunErrorKind, panic_message,
 };
+pub use kind::StateType;
 
-/// The kind of a [`State`], as Prefect's API spells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum StateType {
-    /// Will run later.
-    Scheduled,
-    /// Created; waits for its inputs or for a slot.
-    Pending,
-    /// User code is running.
-    Running,
-    /// Ended as intended.
-    Completed,
-    /// User code returned an error, or ran out of time.
-    Failed,
-    /// Ended on request, or because its future was dropped.
-    Cancelled,
-    /// Ended by a panic or by the machine.
-    Crashed,
-    /// Waits for a person.
-    Paused,
-    /// Was asked to end and has not ended yet.
-    Cancelling,
-}
-
-impl StateType {
-    /// Every type, in the order of a run's life.
-    pub const ALL: [Self; 9] = [
-        Self::Scheduled,
-        Self::Pending,
-        Self::Running,
-        Self::Completed,
-        Self::Failed,
-        Self::Cancelled,
-        Self::Crashed,
-        Self::Paused,
-        Self::Cancelling,
-    ];
-
-    /// True for the four types that a run does not leave by itself.
-    ///
-    /// ```
-    /// use context_core::state::StateType;
-    ///
-    /// assert!(StateType::Crashed.is_terminal());
-    /// assert!(!StateType::Cancelling.is_terminal());
-    /// ```
-    pub const fn is_terminal(self) -> bool {
-        matches!(self, Self::Completed | Self::Failed | Self::Cancelled | Self::Crashed)
-    }
-
-    /// The name a state of this type has unless it is given another: `Completed`.
-    pub const fn default_name(self) -> &'static str {
-        match self {
-            Self::Scheduled => "Scheduled",
-            Self::Pending => "Pending",
-            Self::Running => "Running",
-            Self::Completed => "Completed",
-            Self::Failed => "Failed",
-            Self::Cancelled => "Cancelled",
-            Self::Crashed => "Crashed",
-            Self::Paused => "Paused",
-            Self::Cancelling => "Cancelling",
-        }
-    }
-
-    /// The type as Prefect's API writes it: `COMPLETED`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Scheduled => "SCHEDULED",
-            Self::Pending => "PENDING",
-            Self::Running => "RUNNING",
-            Self::Completed => "COMPLETED",
-            Self::Failed => "FAILED",
-            Self::Cancelled => "CANCELLED",
-            Self::Crashed => "CRASHED",
-            Self::Paused => "PAUSED",
-            Self::Cancelling => "CANCELLING",
-        }
-    }
-}
-
-impl fmt::Display for StateType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// One state of one run.
+/// One state of one run, and the value that the run gave if it holds one.
 ///
 /// # Example: display
 ///
 /// As in Prefect, the type is shown only where the name does not already say it.
 ///
 /// ```
-/// use context_core::clock::Timestamp;
-/// use context_core::state::{State, StateType};
+/// use context_core::state::State;
 ///
-/// let at = Timestamp::now();
-/// assert_eq!(State::new(StateType::Completed, at).to_string(), "Completed()");
-/// assert_eq!(
-///     State::new(StateType::Failed, at).with_name("TimedOut").with_message("too slow").to_string(),
-///     "TimedOut('too slow', type=FAILED)",
-/// );
+/// assert_eq!(State::completed().to_string(), "Completed()");
+/// assert_eq!(State::timed_out("too slow").to_string(), "TimedOut('too slow', type=FAILED)");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct State {
-    #[serde(rename = "type")]
+#[derive(Clone, Debug)]
+pub struct State<T = ()> {
+    id: StateId,
     state_type: StateType,
     name: Cow<'static, str>,
     message: Option<String>,
     timestamp: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scheduled_time: Option<Timestamp>,
+    details: Option<Box<StateDetails>>,
+    error: Option<RunError>,
+    data: Option<T>,
 }
 
 impl State {
-    /// A state of `state_type` entered at `timestamp`, with the type's own name and no message.
+    /// A state of `state_type` entered at `timestamp`, with the type's own name, no message and no id.
+    ///
+    /// The functions named after states, such as [`State::failed`], are what programs use.
     pub const fn new(state_type: StateType, timestamp: Timestamp) -> Self {
         Self {
+            id: StateId::NIL,
             state_type,
             name: Cow::Borrowed(state_type.default_name()),
             message: None,
             timestamp,
-            scheduled_time: None,
+            details: None,
+            error: None,
+            data: None,
+        }
+    }
+
+    /// The same state with the value that its run gave.
+    pub fn with_data<T>(self, data: T) -> State<T> {
+        self.holding(Some(data))
+    }
+
+    /// The same state of a run that gave `outcome`.
+    pub fn from_parts<T>(state: Self, outcome: Result<T, RunError>) -> State<T> {
+        match outcome {
+            Ok(data) => state.holding(Some(data)),
+            Err(error) => state.with_error(error).holding(None),
+        }
+    }
+}
+
+impl<T> State<T> {
+    fn holding<U>(self, data: Option<U>) -> State<U> {
+        let Self { id, state_type, name, message, timestamp, details, error, data: _ } = self;
+        State { id, state_type, name, message, timestamp, details, error, data }
+    }
+
+    /// The same state without its value.
+    pub fn bare(&self) -> State {
+        State {
+            id: self.id,
+            state_type: self.state_type,
+            name: self.name.clone(),
+            message: self.message.clone(),
+            timestamp: self.timestamp,
+            details: self.details.clone(),
+            error: self.error.clone(),
+            data: None,
         }
     }
 
@@ -162,9 +123,43 @@ impl State {
 
     /// The same state, due at `time` (of a `Scheduled` state).
     #[must_use]
-    pub const fn with_scheduled_time(mut self, time: Timestamp) -> Self {
-        self.scheduled_time = Some(time);
+    pub fn with_scheduled_time(self, time: Timestamp) -> Self {
+        self.with_details(|details| details.scheduled_time = Some(time))
+    }
+
+    /// The same state of a run that gave `error`.
+    #[must_use]
+    pub fn with_error(mut self, error: RunError) -> Self {
+        self.error = Some(error);
         self
+    }
+
+    /// The same state with changed details.
+    #[must_use]
+    pub fn with_details(mut self, change: impl FnOnce(&mut StateDetails)) -> Self {
+        change(self.details.get_or_insert_default());
+        self
+    }
+
+    /// The same state under `id`.
+    #[must_use]
+    pub(crate) const fn with_id(mut self, id: StateId) -> Self {
+        self.id = id;
+        self
+    }
+
+    /// A copy that tells the same at another time: a new id, and `timestamp`.
+    #[must_use]
+    pub fn fresh_copy(&self, timestamp: Timestamp) -> Self
+    where
+        T: Clone,
+    {
+        Self { id: StateId::generate(timestamp), timestamp, ..self.clone() }
+    }
+
+    /// The state's own id; nil for one made by [`State::new`].
+    pub const fn id(&self) -> StateId {
+        self.id
     }
 
     /// The type, which drives orchestration.
@@ -187,9 +182,24 @@ impl State {
         self.timestamp
     }
 
+    /// What else is known about it.
+    pub fn details(&self) -> &StateDetails {
+        self.details.as_deref().unwrap_or(&StateDetails::NONE)
+    }
+
     /// When the run is due, for a `Scheduled` state.
-    pub const fn scheduled_time(&self) -> Option<Timestamp> {
-        self.scheduled_time
+    pub fn scheduled_time(&self) -> Option<Timestamp> {
+        self.details().scheduled_time
+    }
+
+    /// Why the run gave no value, if it said so.
+    pub const fn error(&self) -> Option<&RunError> {
+        self.error.as_ref()
+    }
+
+    /// The value that the run gave, if the state holds it.
+    pub const fn data(&self) -> Option<&T> {
+        self.data.as_ref()
     }
 
     /// True if the run will not leave this state by itself.
@@ -197,13 +207,53 @@ impl State {
         self.state_type.is_terminal()
     }
 
+    /// True if the run will start later.
+    pub const fn is_scheduled(&self) -> bool {
+        matches!(self.state_type, StateType::Scheduled)
+    }
+
+    /// True if the run has not begun.
+    pub const fn is_pending(&self) -> bool {
+        matches!(self.state_type, StateType::Pending)
+    }
+
+    /// True if user code is running.
+    pub const fn is_running(&self) -> bool {
+        matches!(self.state_type, StateType::Running)
+    }
+
     /// True if the run ended as intended.
     pub const fn is_completed(&self) -> bool {
         matches!(self.state_type, StateType::Completed)
     }
+
+    /// True if the run ended with an error or out of time.
+    pub const fn is_failed(&self) -> bool {
+        matches!(self.state_type, StateType::Failed)
+    }
+
+    /// True if the run was ended by a panic or by the machine.
+    pub const fn is_crashed(&self) -> bool {
+        matches!(self.state_type, StateType::Crashed)
+    }
+
+    /// True if the run was ended on request.
+    pub const fn is_cancelled(&self) -> bool {
+        matches!(self.state_type, StateType::Cancelled)
+    }
+
+    /// True if the run was asked to end and has not.
+    pub const fn is_cancelling(&self) -> bool {
+        matches!(self.state_type, StateType::Cancelling)
+    }
+
+    /// True if the run waits for a person.
+    pub const fn is_paused(&self) -> bool {
+        matches!(self.state_type, StateType::Paused)
+    }
 }
 
-impl fmt::Display for State {
+impl<T> fmt::Display for State<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let named_after_type = self.name.eq_ignore_ascii_case(self.state_type.as_str());
         write!(f, "{}(", self.name)?;
@@ -215,6 +265,35 @@ impl fmt::Display for State {
             write!(f, "{separator}type={}", self.state_type)?;
         }
         f.write_str(")")
+    }
+}
+
+/// Two states are equal if they say the same, with the same value; errors are not compared beyond their texts.
+impl<T: PartialEq> PartialEq for State<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+            && self.state_type == other.state_type
+            && self.name == other.name
+            && self.message == other.message
+            && self.timestamp == other.timestamp
+            && self.details() == other.details()
+            && self.data == other.data
+    }
+}
+
+impl<T: Eq> Eq for State<T> {}
+
+/// As Prefect's API writes it, without the value.
+impl<T> Serialize for State<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut state = serializer.serialize_struct("State", 6)?;
+        state.serialize_field("id", &self.id)?;
+        state.serialize_field("type", &self.state_type)?;
+        state.serialize_field("name", &self.name)?;
+        state.serialize_field("message", &self.message)?;
+        state.serialize_field("timestamp", &self.timestamp)?;
+        state.serialize_field("state_details", self.details())?;
+        state.end()
     }
 }
 

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use super::extra::{FlowExtra, TaskExtra};
 use super::{FlowDefinition, IntoRetryDelay, RetryDelay, TaskDefinition};
 use crate::asset::{Asset, IntoAsset};
 use crate::names::{IntoRunName, RunName};
@@ -75,7 +76,7 @@ impl Shared {
 }
 
 macro_rules! shared_options {
-    ($owner:literal, $run_name:ident) => {
+    ($owner:literal, $run_name:ident, $extra:ty) => {
         /// No options set.
         pub fn new() -> Self {
             Self::default()
@@ -142,6 +143,16 @@ macro_rules! shared_options {
         pub(crate) fn time_limit(&self) -> Option<Duration> {
             self.shared.timeout
         }
+
+        /// The options that most do not have, if there are any.
+        #[inline]
+        pub(crate) fn extra(&self) -> Option<&$extra> {
+            self.extra.as_deref()
+        }
+
+        pub(super) fn extra_mut(&mut self) -> &mut $extra {
+            self.extra.get_or_insert_default()
+        }
     };
 }
 
@@ -154,10 +165,11 @@ pub struct TaskOptions {
     assets: Vec<Asset>,
     asset_deps: Vec<Asset>,
     materialized_by: Option<Cow<'static, str>>,
+    extra: Option<Box<TaskExtra>>,
 }
 
 impl TaskOptions {
-    shared_options!("task and the run", task_run_name);
+    shared_options!("task and the run", task_run_name, TaskExtra);
 
     /// The task's name; default: the function's name.
     #[must_use]
@@ -270,10 +282,11 @@ impl TaskOptions {
 #[derive(Clone, Debug, Default)]
 pub struct FlowOptions {
     shared: Shared,
+    extra: Option<Box<FlowExtra>>,
 }
 
 impl FlowOptions {
-    shared_options!("run itself", flow_run_name);
+    shared_options!("run itself", flow_run_name, FlowExtra);
 
     /// Characters that a flow's name must not contain.
     pub const BANNED_CHARACTERS: [char; 5] = ['/', '%', '&', '>', '<'];

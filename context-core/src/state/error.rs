@@ -76,6 +76,32 @@ pub enum RunErrorKind {
     /// A run that this one depends on did not complete.
     #[error(transparent)]
     NotReady(NotReady),
+    /// The run waits for a person.
+    #[error("the run is paused; it gives its value after it was resumed")]
+    Paused,
+    /// The run has not ended.
+    #[error(
+        "the run has not ended: it is in state `{state}`; wait for it before taking its result"
+    )]
+    Unfinished {
+        /// The name of the state it is in.
+        state: String,
+    },
+    /// The run has completed, and its value is not at hand.
+    #[error(
+        "the run has completed, but its state holds no value; persist its result, or keep the value where the run is called"
+    )]
+    MissingResult,
+    /// A function returned a state that no run can end in.
+    #[error(
+        "{run} returned the state `{state}`, in which no run can end; return one that is final, such as `State::completed()` or `State::failed(..)`"
+    )]
+    ReturnedState {
+        /// Which run.
+        run: String,
+        /// The state's name.
+        state: String,
+    },
     /// An operation needs a run, and none is active.
     #[error(transparent)]
     MissingContext(MissingContext),
