@@ -40,6 +40,20 @@ pub struct Meta {
     pub is_async: bool,
 }
 
+impl Meta {
+    /// Of no function at all.
+    pub(crate) const NONE: Self = Self {
+        name: "",
+        module: "",
+        file: "",
+        line: 0,
+        source_hash: "",
+        doc: "",
+        parameters: &[],
+        is_async: false,
+    };
+}
+
 /// A task: one annotated function.
 pub struct TaskDefinition {
     meta: Meta,

@@ -16,7 +16,9 @@ mod input;
 mod machine;
 mod map;
 mod options;
+mod returned;
 mod run;
+mod steps;
 mod submit;
 
 pub use blocking::{flow_blocking, task_blocking};
@@ -28,10 +30,11 @@ pub use body::{
 pub use call::{flow_async, task_async};
 pub use future::TaskFuture;
 pub use futures::TaskFutures;
-pub use glue::{CarriesRunError, Fallible, Glue, probe};
+pub use glue::{CarriesRunError, Fallible, Glue, Verdict, probe};
 pub use input::{AllowFailure, Input, IntoInput, Upstream, WaitFor, allow_failure};
 pub use map::{IntoMapInput, MapInput, Unmapped, unmapped};
 pub use options::{FlowWithOptions, WithOptions};
+pub use returned::ReturnedStates;
 pub use submit::{
     ArgumentList, EachInput, FlowCaller, IntoInputs, IntoMapInputs, MayCall, MayNotCall,
     MayNotSubmit, MaySubmit, OwnedCall, Prepared, SubmitProbe, Submitter,

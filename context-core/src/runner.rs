@@ -128,3 +128,26 @@ fn in_place<R>(f: impl FnOnce() -> R) -> R {
         (Ok(None), _) => unreachable!("`f` is there when it is called for the first time"),
     }
 }
+
+/// Parks this thread until `future` is ready. Timers and IO inside run on the background runtime.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(thread::Thread);
+
+    impl std::task::Wake for Unpark {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let mut future = std::pin::pin!(future);
+    let waker = std::sync::Arc::new(Unpark(thread::current())).into();
+    let mut cx = std::task::Context::from_waker(&waker);
+    let runner = Runner::background();
+    let _entered = runner.handle.enter();
+    loop {
+        if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut cx) {
+            return value;
+        }
+        blocking(thread::park);
+    }
+}

@@ -148,6 +148,13 @@ impl<T> State<T> {
         self
     }
 
+    /// The same state, entered at `timestamp`.
+    #[must_use]
+    pub(crate) const fn entered_at(mut self, timestamp: Timestamp) -> Self {
+        self.timestamp = timestamp;
+        self
+    }
+
     /// A copy that tells the same at another time: a new id, and `timestamp`.
     #[must_use]
     pub fn fresh_copy(&self, timestamp: Timestamp) -> Self

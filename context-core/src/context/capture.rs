@@ -34,6 +34,11 @@ impl Context {
         Self(stack::current())
     }
 
+    /// What surrounds the code that runs with `frame`.
+    pub(crate) fn of(frame: Option<&Arc<Frame>>) -> Self {
+        Self(frame.cloned())
+    }
+
     /// No context at all.
     pub const fn empty() -> Self {
         Self(None)

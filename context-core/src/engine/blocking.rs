@@ -2,14 +2,26 @@
 //!
 //! It cannot interrupt the user's function: a `timeout` is noticed when the attempt has returned.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
 
 use super::body::{Body, Encode, record};
-use super::glue::Glue;
-use super::run::{After, Run, RunnerChoice};
+use super::glue::{Glue, Verdict};
+use super::run::{After, Begun, Run, RunnerChoice};
+use super::steps::{self, Ended, Stepped, Stepping};
 use crate::definition::{FlowDefinition, TaskDefinition};
 use crate::runner;
 use crate::state::RunError;
+
+/// What the driver does next.
+enum Next {
+    Attempt,
+    /// Wait, and then make another attempt.
+    Delay(Duration),
+    Return,
+    Raise(RunError),
+}
 
 /// Drives `run` to its end.
 #[inline]
@@ -17,52 +29,119 @@ pub(super) fn drive<B, R>(run: &mut Run, mut body: B, glue: Glue<R>) -> Result<R
 where
     B: Body<Attempt = R>,
 {
-    run.begin()?;
+    let mut next = match run.begin()? {
+        Begun::Attempt => Next::Attempt,
+        Begun::Steps => stepped(run, steps::open),
+    };
+    let mut given = None;
     loop {
-        let last = run.machine().is_last_attempt();
-        let attempted = run.within(|| {
-            catch_unwind(AssertUnwindSafe(|| {
-                let value = body.attempt(last)?;
-                // What the value says may be the user's code, too.
-                let verdict = (glue.verdict)(&value);
-                Some((value, verdict))
-            }))
-        });
-        let (value, verdict) = match attempted {
-            Ok(Some(ended)) => ended,
-            Ok(None) => return Err(run.arguments_are_gone()),
-            Err(payload) => {
-                run.crash(&*payload);
-                resume_unwind(payload)
+        match next {
+            Next::Attempt => {
+                drop(given.take());
+                let last = run.machine().is_last_attempt();
+                let attempted = run.within(|| {
+                    catch_unwind(AssertUnwindSafe(|| {
+                        let value = body.attempt(last)?;
+                        // What the value says may be the user's code, too.
+                        let verdict = (glue.verdict)(&value);
+                        Some((value, verdict))
+                    }))
+                });
+                let (value, verdict) = match attempted {
+                    Ok(Some(ended)) => ended,
+                    Ok(None) => return Err(run.arguments_are_gone()),
+                    Err(payload) => crash(run, payload),
+                };
+                if verdict.is_ok() && run.succeed_unseen() {
+                    return Ok(value);
+                }
+                next = match judged(run, &value, verdict, glue) {
+                    Ok(verdict) => settle(run, verdict),
+                    Err(payload) => crash(run, payload),
+                };
+                given = Some(value);
             }
-        };
-        if verdict.is_ok() && run.succeed_unseen() {
-            return Ok(value);
-        }
-        if let Some(ledger) = run.unfinished_submissions() {
-            let left = run.time_left();
-            if !runner::blocking(|| ledger.wait_idle(left)) {
-                // The time that submitted runs take is the run's, too: `settle` ends it.
-                run.abort_submissions();
+            Next::Delay(delay) => {
+                drop(given.take());
+                next = delayed(run, delay);
             }
-        }
-        match run.settle(verdict) {
-            After::Return => return Ok(value),
-            After::Raise(error) => return Err(error),
-            After::Retry(delay) => {
-                drop(value);
-                wait(run, delay);
-            }
+            Next::Return => return Ok(given.expect("the attempt has given a value")),
+            Next::Raise(error) => return Err(error),
         }
     }
 }
 
-#[cold]
-fn wait(run: &mut Run, delay: Option<std::time::Duration>) {
-    if let Some(delay) = delay {
-        runner::blocking(|| std::thread::sleep(delay));
-        run.resume();
+/// What `value` says, once the runs it speaks of have ended.
+#[inline]
+fn judged<R>(
+    run: &mut Run,
+    value: &R,
+    mut verdict: Result<(), Verdict>,
+    glue: Glue<R>,
+) -> Result<Result<(), Verdict>, Box<dyn Any + Send>> {
+    while let Err(Verdict::Unfinished(runs)) = verdict {
+        for upstream in runs {
+            if upstream.check_blocking().is_err() {
+                // It could never end here: it counts as not final.
+                return Ok(Err(Verdict::Unfinished(vec![upstream])));
+            }
+            drop(upstream.wait_end());
+        }
+        verdict = run.within(|| catch_unwind(AssertUnwindSafe(|| (glue.verdict)(value))))?;
     }
+    Ok(verdict)
+}
+
+/// Waits for what the run has submitted, then ends the attempt.
+fn settle(run: &mut Run, verdict: Result<(), Verdict>) -> Next {
+    if let Some(ledger) = run.unfinished_submissions() {
+        let left = run.time_left();
+        if !runner::blocking(|| ledger.wait_idle(left)) {
+            // The time that submitted runs take is the run's, too: what follows ends it.
+            run.abort_submissions();
+        }
+    }
+    if run.has_steps() {
+        return stepped(run, |run| steps::close(run, Ended::Value(verdict)));
+    }
+    match run.settle(verdict) {
+        After::Return => Next::Return,
+        After::Raise(error) => Next::Raise(error),
+        After::Retry(None) => Next::Attempt,
+        After::Retry(Some(delay)) => Next::Delay(delay),
+    }
+}
+
+#[cold]
+fn delayed(run: &mut Run, delay: Duration) -> Next {
+    runner::blocking(|| std::thread::sleep(delay));
+    if run.has_steps() {
+        return stepped(run, steps::reopen);
+    }
+    run.resume();
+    Next::Attempt
+}
+
+/// Blocks until the run comes back from `step`.
+#[cold]
+fn stepped(run: &mut Run, step: impl FnOnce(Run) -> Stepping) -> Next {
+    match steps::now(run, step) {
+        Stepped::Attempt => Next::Attempt,
+        Stepped::Return => Next::Return,
+        Stepped::Raise(error) => Next::Raise(error),
+        Stepped::Delay(delay) => Next::Delay(delay),
+        Stepped::Unwind(payload) => resume_unwind(payload),
+    }
+}
+
+#[cold]
+fn crash(run: &mut Run, payload: Box<dyn Any + Send>) -> ! {
+    if run.has_steps() {
+        drop(stepped(run, |run| steps::close(run, Ended::Panicked(payload))));
+        unreachable!("a run that has crashed goes on panicking")
+    }
+    run.crash(&*payload);
+    resume_unwind(payload)
 }
 
 /// Calls a plain `fn` annotated with `#[task]`.

@@ -6,20 +6,23 @@
 
 use std::any::Any;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 
 use super::body::{Body, Encode, record};
-use super::glue::Glue;
-use super::run::{After, Run, RunnerChoice};
+use super::glue::{Glue, Verdict};
+use super::input::Upstream;
+use super::run::{After, Begun, Run, RunnerChoice};
+use super::steps::{self, Ended, Stepped, Stepping};
 use crate::definition::{FlowDefinition, TaskDefinition};
 use crate::runner;
-use crate::state::{Failure, RunError};
+use crate::state::RunError;
 
 /// What is to be done next.
 enum Step {
@@ -29,10 +32,14 @@ enum Step {
     Start,
     /// Poll the attempt.
     Poll,
+    /// Ask the value once more what it says: the runs it speaks of have ended.
+    Judge,
     /// Give the value to the caller.
     Return,
     /// Drop the value, if any, and give the error to the caller.
     Raise(RunError),
+    /// Drop the value, if any, and go on panicking.
+    Unwind(Box<dyn Any + Send>),
 }
 
 /// Where the driver is.
@@ -42,8 +49,10 @@ enum Stage {
     Ready,
     /// An attempt is being polled.
     Live,
-    /// The attempt has given a value; runs that it has submitted have not ended.
+    /// The attempt has given a value; runs that it speaks of, or has submitted, have not ended.
     Draining(Box<Drain>),
+    /// The run is elsewhere, and comes back with what is to be done.
+    Stepping(Stepping),
     /// The next attempt is to be started after a delay.
     Delayed(Pin<Box<Sleep>>),
     Raising(RunError),
@@ -52,7 +61,8 @@ enum Stage {
 
 /// What the end of a run waits for.
 struct Drain {
-    verdict: Result<(), Failure>,
+    /// What the value says; nothing if it is to be asked again.
+    verdict: Option<Result<(), Verdict>>,
     idle: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -74,13 +84,14 @@ impl Driver {
     fn step(&mut self, cx: &mut Context<'_>) -> Step {
         loop {
             match &mut self.stage {
-                Stage::New => {
-                    if let Err(error) = self.run.begin() {
+                Stage::New => match self.run.begin() {
+                    Ok(Begun::Attempt) => return self.start(),
+                    Ok(Begun::Steps) => self.hand_over(steps::open),
+                    Err(error) => {
                         self.stage = Stage::Done;
                         return Step::Raise(error);
                     }
-                    return self.start();
-                }
+                },
                 Stage::Ready => return self.start(),
                 Stage::Live => return Step::Poll,
                 Stage::Draining(drain) => {
@@ -92,15 +103,40 @@ impl Driver {
                         }
                         return Step::Wait;
                     }
-                    self.deadline = None;
-                    let verdict = std::mem::replace(&mut drain.verdict, Ok(()));
-                    if self.settle(verdict) {
-                        return Step::Return;
+                    match drain.verdict.take() {
+                        None => {
+                            self.stage = Stage::Live;
+                            return Step::Judge;
+                        }
+                        Some(verdict) => {
+                            self.deadline = None;
+                            if self.settle(verdict) {
+                                return Step::Return;
+                            }
+                        }
+                    }
+                }
+                Stage::Stepping(stepping) => {
+                    let Poll::Ready((run, stepped)) = stepping.as_mut().poll(cx) else {
+                        return Step::Wait;
+                    };
+                    self.run = run;
+                    self.stage = Stage::Done;
+                    match stepped {
+                        Stepped::Attempt => return self.start(),
+                        Stepped::Return => return Step::Return,
+                        Stepped::Raise(error) => return Step::Raise(error),
+                        Stepped::Unwind(payload) => return Step::Unwind(payload),
+                        Stepped::Delay(delay) => self.stage = Stage::Delayed(runner::sleep(delay)),
                     }
                 }
                 Stage::Delayed(sleep) => {
                     if sleep.as_mut().poll(cx).is_pending() {
                         return Step::Wait;
+                    }
+                    if self.run.has_steps() {
+                        self.hand_over(steps::reopen);
+                        continue;
                     }
                     self.run.resume();
                     return self.start();
@@ -126,9 +162,17 @@ impl Driver {
         Step::Start
     }
 
+    /// Hands the run over to `step`, to be polled until it comes back.
+    #[cold]
+    fn hand_over(&mut self, step: impl FnOnce(Run) -> Stepping) {
+        self.deadline = None;
+        let run = std::mem::replace(&mut self.run, Run::vacant());
+        self.stage = Stage::Stepping(step(run));
+    }
+
     /// Takes note of the value that the attempt gave; true if it is to be returned now.
     #[inline]
-    fn returned(&mut self, verdict: Result<(), Failure>) -> bool {
+    fn returned(&mut self, verdict: Result<(), Verdict>) -> bool {
         if verdict.is_ok() && self.run.succeed_unseen() {
             self.stage = Stage::Done;
             return true;
@@ -136,7 +180,11 @@ impl Driver {
         self.returned_seen(verdict)
     }
 
-    fn returned_seen(&mut self, verdict: Result<(), Failure>) -> bool {
+    fn returned_seen(&mut self, verdict: Result<(), Verdict>) -> bool {
+        if let Err(Verdict::Unfinished(runs)) = verdict {
+            self.stage = Stage::Draining(Box::new(Drain { verdict: None, idle: all_ended(runs) }));
+            return false;
+        }
         match self.run.unfinished_submissions() {
             None => {
                 self.deadline = None;
@@ -144,14 +192,18 @@ impl Driver {
             }
             Some(ledger) => {
                 let idle = Box::pin(async move { ledger.idle().await });
-                self.stage = Stage::Draining(Box::new(Drain { verdict, idle }));
+                self.stage = Stage::Draining(Box::new(Drain { verdict: Some(verdict), idle }));
                 false
             }
         }
     }
 
     /// True if the value is to be returned.
-    fn settle(&mut self, verdict: Result<(), Failure>) -> bool {
+    fn settle(&mut self, verdict: Result<(), Verdict>) -> bool {
+        if self.run.has_steps() {
+            self.hand_over(|run| steps::close(run, Ended::Value(verdict)));
+            return false;
+        }
         let after = self.run.settle(verdict);
         let returns = matches!(after, After::Return);
         self.after(after);
@@ -177,13 +229,19 @@ impl Driver {
     fn time_out(&mut self) {
         self.deadline = None;
         self.run.abort_submissions();
+        if self.run.has_steps() {
+            return self.hand_over(|run| steps::close(run, Ended::TimedOut));
+        }
         let after = self.run.time_out();
         self.after(after);
     }
 
     #[cold]
-    fn crash(&mut self, payload: Box<dyn Any + Send>) -> ! {
+    fn crash(&mut self, payload: Box<dyn Any + Send>) {
         self.stage = Stage::Done;
+        if self.run.has_steps() {
+            return self.hand_over(|run| steps::close(run, Ended::Panicked(payload)));
+        }
         self.run.crash(&*payload);
         resume_unwind(payload)
     }
@@ -192,6 +250,19 @@ impl Driver {
     fn arguments_are_gone(&mut self) {
         self.stage = Stage::Raising(self.run.arguments_are_gone());
     }
+}
+
+/// Ready once all of `runs` have ended.
+fn all_ended(runs: Vec<Arc<dyn Upstream>>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        for run in runs {
+            poll_fn(|cx| match run.poll_end(cx.waker()) {
+                Some(_) => Poll::Ready(()),
+                None => Poll::Pending,
+            })
+            .await;
+        }
+    })
 }
 
 pin_project! {
@@ -286,6 +357,27 @@ where
                         }
                         Err(payload) => this.driver.crash(payload),
                     }
+                }
+                Step::Judge => {
+                    let value = this.value.as_ref().expect("the attempt has given a value");
+                    let verdict = this
+                        .driver
+                        .run
+                        .within(|| catch_unwind(AssertUnwindSafe(|| (this.glue.verdict)(value))));
+                    match verdict {
+                        Ok(verdict) => {
+                            if this.driver.returned(verdict) {
+                                let value = this.value.take();
+                                let value = value.expect("the attempt has given a value");
+                                return Poll::Ready(Ok(value));
+                            }
+                        }
+                        Err(payload) => this.driver.crash(payload),
+                    }
+                }
+                Step::Unwind(payload) => {
+                    *this.value = None;
+                    resume_unwind(payload)
                 }
                 Step::Return => {
                     let value = this.value.take().expect("the attempt has given a value");

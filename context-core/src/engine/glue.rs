@@ -6,13 +6,25 @@
 //! the first implementation whose bounds hold.
 
 use std::fmt;
+use std::sync::Arc;
 
-use crate::state::{Failure, RunError};
+use super::input::Upstream;
+use crate::state::{Failure, RunError, State};
+
+/// What a value says of its run, where that is not just that it has completed.
+pub enum Verdict {
+    /// The value is an error.
+    Failed(Failure),
+    /// The value is the state that the run ends in, or is made of the states of other runs.
+    Returned(Box<State>),
+    /// The value holds futures of runs that have not ended.
+    Unfinished(Vec<Arc<dyn Upstream>>),
+}
 
 /// What the engine knows about a return type `R`.
 pub struct Glue<R> {
-    /// `Err` if the value is an error.
-    pub verdict: fn(&R) -> Result<(), Failure>,
+    /// `Err` if the value is an error, or made of states.
+    pub verdict: fn(&R) -> Result<(), Verdict>,
     /// Makes a value of an error of the engine, or panics with it.
     pub raise: fn(RunError) -> R,
 }
@@ -24,6 +36,16 @@ impl<R> Clone for Glue<R> {
 }
 
 impl<R> Copy for Glue<R> {}
+
+impl fmt::Debug for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(failure) => f.debug_tuple("Failed").field(failure).finish(),
+            Self::Returned(state) => f.debug_tuple("Returned").field(state).finish(),
+            Self::Unfinished(runs) => write!(f, "Unfinished({} runs)", runs.len()),
+        }
+    }
+}
 
 impl<R> fmt::Debug for Glue<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,8 +103,9 @@ pub mod probe {
     use std::marker::PhantomData;
     use std::sync::Arc;
 
-    use super::{raise_as_panic, short_type_name};
-    use crate::state::{Failure, RunError};
+    use super::{Verdict as Said, raise_as_panic, short_type_name};
+    use crate::engine::returned::ReturnedStates;
+    use crate::state::{Failure, RunError, State};
 
     fn failure<E>(message: String) -> Failure {
         Failure { type_name: short_type_name::<E>(), message, source: None }
@@ -109,7 +132,48 @@ pub mod probe {
     }
 
     /// How to tell whether a value is an error.
-    pub type Verdict<R> = fn(&R) -> Result<(), Failure>;
+    pub type Verdict<R> = fn(&R) -> Result<(), Said>;
+
+    /// States or futures, or an error that can be displayed.
+    pub trait StatesOrDisplayed<R> {
+        fn verdict(&self) -> Verdict<R>;
+    }
+
+    impl<S: ReturnedStates, E: Display> StatesOrDisplayed<Result<S, E>>
+        for &&&&&&Outcome<Result<S, E>>
+    {
+        fn verdict(&self) -> Verdict<Result<S, E>> {
+            |output| match output {
+                Ok(states) => states.verdict(),
+                Err(error) => Err(Said::Failed(failure::<E>(error.to_string()))),
+            }
+        }
+    }
+
+    /// States or futures, or an error that can be debugged.
+    pub trait StatesOrDebugged<R> {
+        fn verdict(&self) -> Verdict<R>;
+    }
+
+    impl<S: ReturnedStates, E: Debug> StatesOrDebugged<Result<S, E>> for &&&&&Outcome<Result<S, E>> {
+        fn verdict(&self) -> Verdict<Result<S, E>> {
+            |output| match output {
+                Ok(states) => states.verdict(),
+                Err(error) => Err(Said::Failed(failure::<E>(format!("{error:?}")))),
+            }
+        }
+    }
+
+    /// States or futures.
+    pub trait States<R> {
+        fn verdict(&self) -> Verdict<R>;
+    }
+
+    impl<S: ReturnedStates> States<S> for &&&&Outcome<S> {
+        fn verdict(&self) -> Verdict<S> {
+            |states| states.verdict()
+        }
+    }
 
     /// An error that can be displayed.
     pub trait DisplayedError<R> {
@@ -120,7 +184,7 @@ pub mod probe {
         fn verdict(&self) -> Verdict<Result<T, E>> {
             |output| match output {
                 Ok(_) => Ok(()),
-                Err(error) => Err(failure::<E>(error.to_string())),
+                Err(error) => Err(Said::Failed(failure::<E>(error.to_string()))),
             }
         }
     }
@@ -134,7 +198,7 @@ pub mod probe {
         fn verdict(&self) -> Verdict<Result<T, E>> {
             |output| match output {
                 Ok(_) => Ok(()),
-                Err(error) => Err(failure::<E>(format!("{error:?}"))),
+                Err(error) => Err(Said::Failed(failure::<E>(format!("{error:?}")))),
             }
         }
     }
@@ -148,7 +212,7 @@ pub mod probe {
         fn verdict(&self) -> Verdict<Result<T, E>> {
             |output| match output {
                 Ok(_) => Ok(()),
-                Err(_) => Err(failure::<E>(short_type_name::<E>().to_owned())),
+                Err(_) => Err(Said::Failed(failure::<E>(short_type_name::<E>().to_owned()))),
             }
         }
     }
@@ -176,6 +240,17 @@ pub mod probe {
     impl<R> Default for Raise<R> {
         fn default() -> Self {
             Self::new()
+        }
+    }
+
+    /// A state.
+    pub trait RaiseAsState<R> {
+        fn raise(&self) -> fn(RunError) -> R;
+    }
+
+    impl<T> RaiseAsState<State<T>> for &&Raise<State<T>> {
+        fn raise(&self) -> fn(RunError) -> State<T> {
+            |error| State::from_parts(State::failed(error.to_string()), Err(error))
         }
     }
 

@@ -45,6 +45,10 @@ pub(super) enum Input {
     Begin,
     /// An attempt gave a value.
     Succeed,
+    /// There was a value already.
+    Reuse,
+    /// An attempt gave the state that the run ends in.
+    Return(Box<State>),
     /// An attempt failed; a retry would wait for `delay`.
     Fail {
         /// The name of the final state, where it is not `Failed`.
@@ -91,6 +95,16 @@ impl Machine {
     /// Sets how many times a failed attempt is followed by another.
     pub(super) const fn set_retries(&mut self, retries: u32) {
         self.retries = retries;
+    }
+
+    /// Makes the present attempt the last.
+    pub(super) const fn forbid_retries(&mut self) {
+        self.retries = self.retries_used();
+    }
+
+    /// How many attempts there may be in all.
+    pub(super) const fn retries(&self) -> u32 {
+        self.retries
     }
 
     /// How many attempts have begun.
@@ -143,6 +157,13 @@ impl Machine {
             }
             (Phase::Running, Input::Succeed) => {
                 (Phase::Ended, State::new(StateType::Completed, at), Then::End)
+            }
+            (Phase::Running, Input::Reuse) => {
+                let state = State::new(StateType::Completed, at).with_name("Cached");
+                (Phase::Ended, state, Then::End)
+            }
+            (Phase::Running, Input::Return(state)) => {
+                (Phase::Ended, state.entered_at(at), Then::End)
             }
             (Phase::Running, Input::Fail { name, message, delay }) => {
                 self.after_failure(at, name, message, delay)
@@ -226,12 +247,14 @@ mod tests {
     }
 
     /// One input of each kind, in the order of the columns below; `Fail` without a delay.
-    fn inputs() -> [Input; 9] {
+    fn inputs() -> [Input; 11] {
         let message = || "no".to_owned();
         [
             Input::Create,
             Input::Begin,
             Input::Succeed,
+            Input::Reuse,
+            Input::Return(Box::new(State::cancelled())),
             fail(None),
             Input::Resume,
             Input::Unready { message: message() },
@@ -276,13 +299,18 @@ mod tests {
         const RETRYING: [&str; 2] = ["Retrying(type=RUNNING) Attempt", "Running() Attempt"];
 
         for (subject, resumed) in [Subject::Task, Subject::Flow].into_iter().zip(RETRYING) {
-            // Create, Begin, Succeed, Fail, Resume, Unready, Reject, Crash, Cancel.
+            const DONE: &str = "Completed() End";
+            const CACHED: &str = "Cached(type=COMPLETED) End";
+            const BEGIN: &str = "Running() Attempt";
+            const CREATE: &str = "Pending() AwaitInputs";
+            const GIVEN: &str = "Cancelled() End";
+            // Create, Begin, Succeed, Reuse, Return, Fail, Resume, Unready, Reject, Crash, Cancel.
             let table = [
-                ["Pending() AwaitInputs", "-", "-", "-", "-", "-", "-", "-", "-"],
-                ["-", "Running() Attempt", "-", "-", "-", NOT_READY, FAILED, CRASHED, CANCELLED],
-                ["-", "-", "Completed() End", FAILED, "-", "-", FAILED, CRASHED, CANCELLED],
-                ["-", "-", "-", "-", resumed, "-", FAILED, CRASHED, CANCELLED],
-                ["-"; 9],
+                [CREATE, "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"],
+                ["-", BEGIN, "-", "-", "-", "-", "-", NOT_READY, FAILED, CRASHED, CANCELLED],
+                ["-", "-", DONE, CACHED, GIVEN, FAILED, "-", "-", FAILED, CRASHED, CANCELLED],
+                ["-", "-", "-", "-", "-", "-", resumed, "-", FAILED, CRASHED, CANCELLED],
+                ["-"; 11],
             ];
             for (phase, row) in PHASES.into_iter().zip(table) {
                 let run_count = u32::from(!matches!(phase, Phase::New | Phase::Pending));
@@ -360,6 +388,8 @@ mod tests {
                 .prop_map(|(name, delay)| Input::Fail { name, message: "no".to_owned(), delay }),
             8 => Just(Input::Resume),
             1 => Just(Input::Succeed),
+            1 => Just(Input::Reuse),
+            1 => Just(Input::Return(Box::new(State::completed()))),
             1 => message().prop_map(|message| Input::Unready { message }),
             1 => message().prop_map(|message| Input::Reject { message }),
             1 => message().prop_map(|message| Input::Crash { message }),

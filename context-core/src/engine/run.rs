@@ -5,6 +5,7 @@
 //! place. The one exception is `Serialize` of parameters, which runs where the function is called, before there is a run.
 
 mod ends;
+mod log;
 mod record;
 mod target;
 
@@ -12,20 +13,25 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
+use tracing::Span;
+
 use self::target::{
     FlowTarget, TASK_PARAMETER_LIMIT, Target, TaskTarget, encoded, parameters_only,
 };
 use super::machine::{Input, Machine, Subject, Then};
+use super::steps::Steps;
 use crate::clock::Timestamp;
 use crate::context::{Attention, FlowRunContext, Frame, Ledger, TaskDetails};
-use crate::definition::{FlowDefinition, FlowOptions, TaskDefinition, TaskOptions};
-use crate::id::TaskRunId;
+use crate::definition::{FlowDefinition, FlowOptions, Meta, TaskDefinition, TaskOptions};
+use crate::id::{StateId, TaskRunId};
 use crate::names::RunName;
 use crate::parameters::{ParameterSink, Parameters};
 use crate::record::{Client, TaskInputs};
 use crate::stack::{self, Presence};
 use crate::state::{RunError, RunErrorKind, State};
 
+pub(super) use ends::{Fault, Judged};
+pub(super) use record::Told;
 pub(super) use target::RunnerChoice;
 
 /// How many flow runs are open in this process; only to warn of tasks that have lost theirs.
@@ -45,6 +51,19 @@ pub(super) struct Run {
     told: bool,
     /// True if nothing depends on when the run ends.
     unseen: bool,
+    /// What most runs do without.
+    steps: Option<Box<Steps>>,
+    /// The run in the log, if anybody reads that.
+    span: Option<Box<Span>>,
+}
+
+/// How a run goes on once it was created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begun {
+    /// Its first attempt is to be made.
+    Attempt,
+    /// It has begun only in part: [`steps::open`](super::steps::open) does the rest.
+    Steps,
 }
 
 /// What a driver does after an attempt.
@@ -127,7 +146,24 @@ impl Run {
             last_state: None,
             keeps_state: false,
             unseen: false,
+            steps: None,
+            span: None,
         }
+    }
+
+    /// What stands in the place of a run that is somewhere else.
+    pub(super) fn vacant() -> Self {
+        static NOTHING: TaskDefinition = TaskDefinition::new(Meta::NONE, TaskOptions::new);
+        let target = TaskTarget {
+            definition: &NOTHING,
+            id: None,
+            parent: None,
+            start_time: None,
+            details: None,
+        };
+        let attention = Attention { states: false, parameters: false };
+        let machine = Machine::new(Subject::Task);
+        Self::new(machine, Target::Task(target), Presence::new(None), attention)
     }
 
     /// Asks for the last state to be kept.
@@ -141,6 +177,22 @@ impl Run {
             Some(state) => Some(*state),
             None => self.machine.completed(),
         }
+    }
+
+    /// The frame of the present attempt; before the run begins, what surrounds the call.
+    pub(super) const fn frame(&self) -> Option<&Arc<Frame>> {
+        self.presence.frame()
+    }
+
+    /// True if the run does more than its attempts.
+    #[inline]
+    pub(super) const fn has_steps(&self) -> bool {
+        self.steps.is_some()
+    }
+
+    /// Makes the present attempt the last.
+    pub(super) const fn forbid_retries(&mut self) {
+        self.machine.forbid_retries();
     }
 
     /// The machine, for what only reads it.
@@ -176,6 +228,7 @@ impl Run {
     /// Runs `f` with the run's frame in place.
     #[inline]
     pub(super) fn within<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        let _entered = self.span.as_deref().map(Span::enter);
         self.presence.during(f)
     }
 
@@ -197,6 +250,7 @@ impl Run {
                 flow.create(now, frame);
             }
         }
+        self.open_span();
         self.enter_here(now, Input::Create);
     }
 
@@ -229,7 +283,7 @@ impl Run {
     /// # Errors
     ///
     /// If an option cannot be used or the name cannot be made. The run has then failed.
-    pub(super) fn begin(&mut self) -> Result<(), RunError> {
+    pub(super) fn begin(&mut self) -> Result<Begun, RunError> {
         let mut now = Timestamp::now();
         if self.machine.is_new() {
             self.create_at(now);
@@ -241,6 +295,7 @@ impl Run {
                     self.reject_with(&error);
                     return Err(error);
                 }
+                self.name_span();
                 // A callable has taken its time.
                 now = Timestamp::now();
             }
@@ -249,33 +304,47 @@ impl Run {
                 return Err(error);
             }
         }
+        if self.steps.is_some() {
+            return Ok(Begun::Steps);
+        }
+        self.start(now);
+        self.enter_here(now, Input::Begin);
+        Ok(Begun::Attempt)
+    }
+
+    /// Puts the frame of the first attempt in place.
+    #[inline(always)]
+    pub(super) fn start(&mut self, now: Timestamp) {
         self.attempt_began = now;
         match &mut self.target {
             Target::Task(task) => task.start_time = Some(now),
             Target::Flow(flow) => flow.start_time = Some(now),
         }
         self.install(1);
-        self.enter_here(now, Input::Begin);
-        Ok(())
     }
 
     /// Checks the options; how the run is to be named, if by them.
     #[inline(always)]
     fn prepare(&mut self) -> Result<Option<RunName>, RunError> {
-        let (retries, name) = match &self.target {
+        let (retries, name, steps) = match &self.target {
             Target::Task(task) => {
                 let options = task.options();
                 options.check(task.definition)?;
-                self.unseen = !self.told && !self.keeps_state && options.time_limit().is_none();
-                (options.retry_count(), options.run_name().cloned())
+                let steps = options.extra().is_some();
+                self.unseen =
+                    !self.told && !self.keeps_state && !steps && options.time_limit().is_none();
+                (options.retry_count(), options.run_name().cloned(), steps)
             }
             Target::Flow(flow) => {
                 let options = flow.options();
                 options.check(flow.definition)?;
-                (options.retry_count(), options.run_name().cloned())
+                (options.retry_count(), options.run_name().cloned(), options.extra().is_some())
             }
         };
         self.machine.set_retries(retries.unwrap_or(0));
+        if steps {
+            self.steps = Some(Box::default());
+        }
         Ok(name)
     }
 
@@ -337,24 +406,55 @@ impl Run {
     /// As `enter`, for the states of every run: in place, where the input is known, little of it is left.
     #[inline(always)]
     fn enter_here(&mut self, now: Timestamp, input: Input) -> Option<Then> {
-        if !self.told && !self.keeps_state && self.is_task() {
+        if !self.told && !self.keeps_state && self.span.is_none() && self.is_task() {
             // Nobody sees the state, so that there is none when this is compiled.
             return self.machine.step(now, input).map(|(_, then)| then);
         }
+        self.enter_seen(now, input, None).map(|(_, then)| then)
+    }
+
+    /// As `enter`, with the state; `error` is what the run gives if that is its last.
+    #[inline(never)]
+    pub(super) fn enter_seen(
+        &mut self,
+        now: Timestamp,
+        input: Input,
+        error: Option<RunError>,
+    ) -> Option<(State, Then)> {
         let (state, then) = self.machine.step(now, input)?;
+        let mut state = self.seal(state);
+        if let Some(error) = error {
+            state = state.with_error(error);
+        }
         if self.told {
             self.tell(&state);
         }
+        self.log(&state, then);
         if then == Then::End {
             if !self.is_task() {
                 LIVE_FLOWS.fetch_sub(1, Ordering::Relaxed);
             }
-            // How a run completes, the machine knows.
-            if self.keeps_state && !state.is_completed() {
-                self.last_state = Some(Box::new(state));
+            // How most runs complete, the machine knows.
+            let plain = state.name() == "Completed" && state.message().is_none();
+            if self.keeps_state && !plain {
+                self.last_state = Some(Box::new(state.clone()));
             }
         }
-        Some(then)
+        Some((state, then))
+    }
+
+    /// Gives `state` its id, and the ids of the run.
+    fn seal(&self, state: State) -> State {
+        let id = StateId::generate(state.timestamp());
+        let frame = self.presence.frame();
+        let (flow_run_id, task_run_id) = match &self.target {
+            Target::Task(task) => (frame.and_then(|f| f.flow()).map(FlowRunContext::id), task.id),
+            Target::Flow(flow) => (flow.context.as_ref().map(FlowRunContext::id), None),
+        };
+        state.with_id(id).with_details(|details| {
+            details.flow_run_id = flow_run_id;
+            details.task_run_id = task_run_id;
+        })
     }
 }
 

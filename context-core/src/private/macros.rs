@@ -222,8 +222,8 @@ macro_rules! __attempt {
 macro_rules! __glue {
     (@with_probes $output:ty) => {
         $crate::engine::Glue {
-            verdict: (&&&&$crate::engine::probe::Outcome::<$output>::new()).verdict(),
-            raise: (&&$crate::engine::probe::Raise::<$output>::new()).raise(),
+            verdict: (&&&&&&&$crate::engine::probe::Outcome::<$output>::new()).verdict(),
+            raise: (&&&$crate::engine::probe::Raise::<$output>::new()).raise(),
         }
     };
     ($output:ty) => {{
@@ -233,7 +233,7 @@ macro_rules! __glue {
     () => {{
         use $crate::private::probes::*;
         $crate::engine::Glue {
-            verdict: |output| (&&&&$crate::engine::probe::Outcome::of(output)).verdict()(output),
+            verdict: |output| (&&&&&&&$crate::engine::probe::Outcome::of(output)).verdict()(output),
             raise: $crate::engine::probe::Raise::new().raise(),
         }
     }};

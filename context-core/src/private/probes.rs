@@ -3,6 +3,7 @@
 pub use crate::engine::probe::{
     DebuggedError as _, DisplayedError as _, KeptAsDebug as _, KeptAsName as _, KeptAsText as _,
     KeptWhole as _, NamedError as _, PlainValue as _, RaiseAsError as _, RaiseAsPanic as _,
+    RaiseAsState as _, States as _, StatesOrDebugged as _, StatesOrDisplayed as _,
 };
 pub use crate::engine::{
     LocalArguments as _, LocalFuture as _, MayCall as _, MayNotCall as _, MayNotSubmit as _,

@@ -6,16 +6,70 @@ use std::time::Duration;
 use super::target::Target;
 use super::{After, Run};
 use crate::clock::Timestamp;
+use crate::engine::glue::Verdict;
 use crate::engine::machine::{Input, Then};
-use crate::state::{Failure, NotReady, RunError, RunErrorKind, panic_message};
+use crate::engine::steps;
+use crate::runner;
+use crate::state::{Failure, NotReady, RunError, RunErrorKind, State, StateType, panic_message};
+
+/// An attempt that was in vain: another one may follow.
+pub(in crate::engine) struct Fault {
+    /// The name of the final state, where it is not `Failed`.
+    name: Option<&'static str>,
+    message: String,
+    /// The state that the function returned, if it did.
+    returned: Option<Box<State>>,
+    /// What the run gives if this is its end.
+    pub(in crate::engine) error: RunError,
+    /// True if the caller gets the error in place of the value.
+    raises: bool,
+}
+
+/// What becomes of a run that gave an unusual value.
+pub(in crate::engine) enum Judged {
+    /// It ends in this state.
+    Ended(Box<State>),
+    /// Its attempt was in vain.
+    Fault(Fault),
+    /// It cannot end like this.
+    Rejected(RunError),
+}
+
+impl Fault {
+    /// The state in which a condition sees the run.
+    pub(in crate::engine) fn seen_by_condition(&self, now: Timestamp) -> State {
+        let state = State::new(StateType::Failed, now);
+        let text = match self.error.kind() {
+            RunErrorKind::Failed { failure, .. } => &failure.message,
+            _ => &self.message,
+        };
+        state
+            .with_message(format!("Task run encountered unexpected exception: {text}"))
+            .with_error(self.error.clone())
+    }
+
+    /// What the machine is told if there is to be another attempt after `delay`.
+    fn retry(&mut self, delay: Option<Duration>) -> Input {
+        Input::Fail { name: None, message: std::mem::take(&mut self.message), delay }
+    }
+
+    /// What the machine is told if this is the end.
+    fn end(&mut self) -> Input {
+        match self.returned.take() {
+            Some(state) => Input::Return(state),
+            None => {
+                let message = std::mem::take(&mut self.message);
+                Input::Fail { name: self.name, message, delay: None }
+            }
+        }
+    }
+}
 
 impl Run {
-    /// Ends an attempt that gave a value: `Ok` if the value says that it succeeded.
-    pub(in crate::engine) fn settle(&mut self, verdict: Result<(), Failure>) -> After {
+    /// Ends an attempt that gave a value.
+    pub(in crate::engine) fn settle(&mut self, verdict: Result<(), Verdict>) -> After {
         let now = Timestamp::now();
-        if let Some(limit) = self.time_limit()
-            && now.since(self.attempt_began) > limit
-        {
+        if self.is_too_late(now) {
             return self.time_out();
         }
         match verdict {
@@ -23,32 +77,116 @@ impl Run {
                 self.enter_here(now, Input::Succeed);
                 After::Return
             }
-            Err(failure) => self.fail(now, &failure),
+            Err(verdict) => self.settle_unusual(now, verdict),
         }
+    }
+
+    /// True if an attempt that ends now has taken too long.
+    pub(in crate::engine) fn is_too_late(&self, now: Timestamp) -> bool {
+        self.time_limit().is_some_and(|limit| now.since(self.attempt_began) > limit)
     }
 
     #[cold]
-    fn fail(&mut self, now: Timestamp, failure: &Failure) -> After {
-        let Failure { type_name, message, .. } = failure;
-        let message = match &self.target {
-            Target::Task(_) => format!("Task run encountered an exception {type_name}: {message}"),
-            Target::Flow(_) => format!("Flow run encountered an exception: {type_name}: {message}"),
-        };
-        match self.retry_or_end(now, None, message) {
-            Some(delay) => After::Retry(delay),
-            None => After::Return,
+    fn settle_unusual(&mut self, now: Timestamp, verdict: Verdict) -> After {
+        match self.judge(verdict) {
+            Judged::Ended(state) => {
+                self.enter(now, Input::Return(state));
+                After::Return
+            }
+            Judged::Rejected(error) => {
+                self.reject_with(&error);
+                After::Raise(error)
+            }
+            Judged::Fault(fault) => self.fault(now, fault),
         }
-    }
-
-    /// What is left of the attempt's time, if that is limited.
-    pub(in crate::engine) fn time_left(&self) -> Option<Duration> {
-        let limit = self.time_limit()?;
-        Some(limit.saturating_sub(Timestamp::now().since(self.attempt_began)))
     }
 
     /// Ends an attempt that took too long.
     #[cold]
     pub(in crate::engine) fn time_out(&mut self) -> After {
+        let fault = self.timed_out();
+        self.fault(Timestamp::now(), fault)
+    }
+
+    fn fault(&mut self, now: Timestamp, mut fault: Fault) -> After {
+        match self.enter_fault(now, &mut fault) {
+            Some((_, Then::Attempt)) => After::Retry(None),
+            Some((_, Then::Delay(delay))) => After::Retry(Some(delay)),
+            _ if fault.raises => After::Raise(fault.error),
+            _ => After::Return,
+        }
+    }
+
+    /// Enters the state that follows a fault. If another attempt is to be made now, its frame is in place.
+    pub(in crate::engine) fn enter_fault(
+        &mut self,
+        now: Timestamp,
+        fault: &mut Fault,
+    ) -> Option<(State, Then)> {
+        if self.machine.is_last_attempt() {
+            return self.enter_seen(now, fault.end(), Some(fault.error.clone()));
+        }
+        let entered = self.enter_seen(now, fault.retry(self.delay()), None);
+        if let Some((_, Then::Attempt)) = entered {
+            self.attempt_began = now;
+            self.install(self.machine.run_count());
+        }
+        entered
+    }
+
+    /// What to raise after the end of a run, if not its value.
+    pub(in crate::engine) fn raised(fault: Fault) -> Option<RunError> {
+        fault.raises.then_some(fault.error)
+    }
+
+    /// What an unusual value makes of the run.
+    pub(in crate::engine) fn judge(&self, verdict: Verdict) -> Judged {
+        match verdict {
+            Verdict::Failed(failure) => Judged::Fault(self.failed(failure)),
+            Verdict::Returned(state) => self.judge_state(state),
+            Verdict::Unfinished(runs) => {
+                let message = format!("{0}/{0} states are not final.", runs.len());
+                self.judge_state(Box::new(State::failed(message)))
+            }
+        }
+    }
+
+    fn judge_state(&self, state: Box<State>) -> Judged {
+        match state.state_type() {
+            StateType::Completed
+            | StateType::Crashed
+            | StateType::Cancelled
+            | StateType::Cancelling
+            | StateType::Paused => Judged::Ended(state),
+            StateType::Failed => {
+                let error = state.problem().unwrap_or_else(|| RunErrorKind::MissingResult.into());
+                let message = state.message().unwrap_or_default().to_owned();
+                Judged::Fault(Fault {
+                    name: None,
+                    message,
+                    returned: Some(state),
+                    error,
+                    raises: false,
+                })
+            }
+            StateType::Scheduled | StateType::Pending | StateType::Running => {
+                let (run, state) = (self.describe(), state.name().to_owned());
+                Judged::Rejected(RunErrorKind::ReturnedState { run, state }.into())
+            }
+        }
+    }
+
+    fn failed(&self, failure: Failure) -> Fault {
+        let Failure { type_name, message, .. } = &failure;
+        let message = match &self.target {
+            Target::Task(_) => format!("Task run encountered an exception {type_name}: {message}"),
+            Target::Flow(_) => format!("Flow run encountered an exception: {type_name}: {message}"),
+        };
+        let error = RunErrorKind::Failed { run: self.describe(), failure }.into();
+        Fault { name: None, message, returned: None, error, raises: false }
+    }
+
+    pub(in crate::engine) fn timed_out(&self) -> Fault {
         let timeout = self.time_limit().unwrap_or_default();
         let error = RunError::from(RunErrorKind::TimedOut { run: self.describe(), timeout });
         let subject = match &self.target {
@@ -57,37 +195,26 @@ impl Run {
         };
         let seconds = timeout.as_secs_f64();
         let message = format!("{subject} run exceeded timeout of {seconds:?} second(s)");
-        match self.retry_or_end(Timestamp::now(), Some("TimedOut"), message) {
-            Some(delay) => After::Retry(delay),
-            None => After::Raise(error),
-        }
+        Fault { name: Some("TimedOut"), message, returned: None, error, raises: true }
     }
 
-    /// `Some` if there is another attempt, with the wait before it.
-    fn retry_or_end(
-        &mut self,
-        now: Timestamp,
-        name: Option<&'static str>,
-        message: String,
-    ) -> Option<Option<Duration>> {
-        let delay = self.delay();
-        match self.enter(now, Input::Fail { name, message, delay })? {
-            Then::Attempt => {
-                self.attempt_began = now;
-                self.install(self.machine.run_count());
-                Some(None)
-            }
-            Then::Delay(delay) => Some(Some(delay)),
-            Then::AwaitInputs | Then::End => None,
-        }
+    /// What is left of the attempt's time, if that is limited.
+    pub(in crate::engine) fn time_left(&self) -> Option<Duration> {
+        let limit = self.time_limit()?;
+        Some(limit.saturating_sub(Timestamp::now().since(self.attempt_began)))
     }
 
     /// Begins the next attempt after its delay.
     pub(in crate::engine) fn resume(&mut self) {
         let now = Timestamp::now();
+        self.next_attempt(now);
+        self.enter(now, Input::Resume);
+    }
+
+    /// Puts the frame of the next attempt in place, after a delay.
+    pub(in crate::engine) fn next_attempt(&mut self, now: Timestamp) {
         self.attempt_began = now;
         self.install(self.machine.run_count() + 1);
-        self.enter(now, Input::Resume);
     }
 
     /// Ends a run whose next attempt would need the arguments that the last one has used up.
@@ -115,9 +242,15 @@ impl Run {
     /// Ends a run whose user code panicked with `payload`.
     #[cold]
     pub(in crate::engine) fn crash(&mut self, payload: &(dyn Any + Send)) {
+        let crash = self.crashed_by(payload);
+        self.enter(Timestamp::now(), crash);
+    }
+
+    /// What a panic with `payload` is to the machine. The runs that this one has submitted are aborted.
+    pub(in crate::engine) fn crashed_by(&self, payload: &(dyn Any + Send)) -> Input {
         self.abort_submissions();
         let message = format!("Execution was interrupted by a panic: {}", panic_message(payload));
-        self.enter(Timestamp::now(), Input::Crash { message });
+        Input::Crash { message }
     }
 
     pub(in crate::engine) fn abort_submissions(&self) {
@@ -152,18 +285,26 @@ impl Run {
         }
     }
 
-    /// Ends a run that nobody waits for any more.
+    /// How a run ends that nobody waits for any more. The runs that it has submitted are aborted.
+    fn abandonment(&self) -> Input {
+        self.abort_submissions();
+        if std::thread::panicking() {
+            Input::Crash { message: "Execution was interrupted by a panic.".to_owned() }
+        } else {
+            Input::Cancel { message: "Execution was cancelled: its future was dropped.".to_owned() }
+        }
+    }
+
     #[cold]
     fn abandon(&mut self) {
-        self.abort_submissions();
-        let now = Timestamp::now();
-        if std::thread::panicking() {
-            let message = "Execution was interrupted by a panic.".to_owned();
-            self.enter(now, Input::Crash { message });
-        } else {
-            let message = "Execution was cancelled: its future was dropped.".to_owned();
-            self.enter(now, Input::Cancel { message });
+        let input = self.abandonment();
+        if self.steps.is_none() {
+            self.enter(Timestamp::now(), input);
+            return;
         }
+        // The run has to be here until its hooks were called: whoever dropped it waits.
+        let run = std::mem::replace(self, Self::vacant());
+        runner::blocking(|| runner::block_on(steps::abandon(run, input)));
     }
 }
 

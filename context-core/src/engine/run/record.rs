@@ -1,9 +1,13 @@
 //! Telling the recorder: views of a run for its events.
 
 use crate::context::{AssetContext, FlowRunContext, Frame, TaskDetails};
+use crate::definition::{
+    FlowHook, FlowHookArguments, Moment, RetryCondition, TaskHook, TaskHookArguments,
+};
 use crate::parameters::Parameters;
 use crate::record::{
-    Client, DynamicKey, FlowRunEvent, RunEvent, RunName, RunTags, TaskInputs, TaskRunEvent,
+    Client, DynamicKey, FlowRun, FlowRunEvent, RunEvent, RunName, RunTags, TaskInputs, TaskRun,
+    TaskRunEvent,
 };
 use crate::state::{State, StateType};
 
@@ -54,10 +58,26 @@ impl Run {
         if !ends && let Some(event) = &stand_in {
             client.record(event);
         }
-        client.record(&RunEvent::FlowRun(FlowRunEvent {
+        client.record(&RunEvent::FlowRun(self.flow_event(flow, context, &flow_name, state)));
+        if ends {
+            match &stand_in {
+                Some(event) => client.record(event),
+                None => client.flush(),
+            }
+        }
+    }
+
+    fn flow_event<'a>(
+        &'a self,
+        flow: &'a FlowTarget,
+        context: &'a FlowRunContext,
+        flow_name: &'a str,
+        state: &'a State,
+    ) -> FlowRunEvent<'a> {
+        FlowRunEvent {
             id: context.id(),
             name: context.name(),
-            flow_name: &flow_name,
+            flow_name,
             flow_version: flow.options().version_text().unwrap_or(flow.definition.version()),
             parent_task_run_id: context.parent_task_run_id(),
             tags: context.data().run_tags(),
@@ -65,12 +85,6 @@ impl Run {
             run_count: self.machine.run_count(),
             start_time: flow.start_time,
             state,
-        }));
-        if ends {
-            match &stand_in {
-                Some(event) => client.record(event),
-                None => client.flush(),
-            }
         }
     }
 
@@ -156,6 +170,49 @@ impl Run {
     /// True for a task run.
     pub(in crate::engine) const fn is_task(&self) -> bool {
         matches!(self.target, Target::Task(_))
+    }
+}
+
+/// Whose hooks are to be called, with what.
+pub(in crate::engine) enum Told {
+    Nobody,
+    OfTask(Vec<TaskHook>, TaskHookArguments),
+    OfFlow(Vec<FlowHook>, FlowHookArguments),
+}
+
+impl Run {
+    /// The hooks of `moment`, which has come with `state`.
+    pub(in crate::engine) fn hooks(&self, moment: Moment, state: &State) -> Told {
+        match &self.target {
+            Target::Task(task) => {
+                let hooks = task.options().extra().map_or(&[][..], |extra| extra.hooks.of(moment));
+                if hooks.is_empty() {
+                    return Told::Nobody;
+                }
+                let run = TaskRun::from(&self.task_event(task, state));
+                Told::OfTask(hooks.to_vec(), (task.definition, run, state.clone()))
+            }
+            Target::Flow(flow) => {
+                let hooks = flow.options().extra().map_or(&[][..], |extra| extra.hooks.of(moment));
+                let (false, Some(context)) = (hooks.is_empty(), &flow.context) else {
+                    return Told::Nobody;
+                };
+                let flow_name = context.flow_name();
+                let run = FlowRun::from(&self.flow_event(flow, context, &flow_name, state));
+                Told::OfFlow(hooks.to_vec(), (flow.definition, run, state.clone()))
+            }
+        }
+    }
+
+    /// What decides whether there is another attempt, and what it is told.
+    pub(in crate::engine) fn retry_condition(
+        &self,
+        state: State,
+    ) -> Option<(RetryCondition, TaskHookArguments)> {
+        let Target::Task(task) = &self.target else { return None };
+        let condition = task.options().extra()?.retry_condition.clone()?;
+        let run = TaskRun::from(&self.task_event(task, &state));
+        Some((condition, (task.definition, run, state)))
     }
 }
 

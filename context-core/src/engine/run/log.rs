@@ -1,0 +1,104 @@
+//! Runs in the log: a span around each, and a line where it begins and ends.
+//!
+//! The spans have target `context::run` and level INFO. Where nobody reads that, none is made, and a run costs one look at
+//! whether somebody does.
+
+use tracing::{Level, Span};
+
+use super::Run;
+use super::target::Target;
+use crate::context::FlowRunContext;
+use crate::engine::machine::Then;
+use crate::state::{State, StateType};
+
+/// The target of spans and lines about runs.
+const TARGET: &str = "context::run";
+
+impl Run {
+    /// Opens the span of a run that has its id.
+    #[inline(always)]
+    pub(super) fn open_span(&mut self) {
+        if tracing::enabled!(target: TARGET, Level::INFO) {
+            self.open_span_now();
+        }
+    }
+
+    #[cold]
+    fn open_span_now(&mut self) {
+        let name = self.name();
+        let span = match &self.target {
+            Target::Task(task) => {
+                let flow = self.presence.frame().and_then(|frame| frame.flow());
+                tracing::info_span!(
+                    target: TARGET,
+                    "task_run",
+                    task_run_id = task.id.map(tracing::field::display),
+                    task_run_name = name,
+                    task_name = task.options().task_name(task.definition),
+                    flow_run_id = flow.map(|flow| tracing::field::display(flow.id())),
+                    flow_run_name = flow.map(FlowRunContext::name),
+                    flow_name = flow.map(FlowRunContext::flow_name),
+                )
+            }
+            Target::Flow(flow) => tracing::info_span!(
+                target: TARGET,
+                "flow_run",
+                flow_run_id = flow.context.as_ref().map(|run| tracing::field::display(run.id())),
+                flow_run_name = name,
+                flow_name = flow.options().flow_name(flow.definition),
+            ),
+        };
+        if !span.is_disabled() {
+            self.span = Some(Box::new(span));
+        }
+    }
+
+    /// Tells the span the name that the run was given.
+    pub(super) fn name_span(&self) {
+        if let Some(span) = &self.span {
+            let field = if self.is_task() { "task_run_name" } else { "flow_run_name" };
+            span.record(field, self.name());
+        }
+    }
+
+    /// Tells the log how the run goes on.
+    #[inline]
+    pub(super) fn log(&self, state: &State, then: Then) {
+        if let Some(span) = &self.span {
+            self.log_in(span, state, then);
+        }
+    }
+
+    #[cold]
+    fn log_in(&self, span: &Span, state: &State, then: Then) {
+        let _entered = span.enter();
+        let message = state.message().unwrap_or_default();
+        match (then, state.state_type()) {
+            (Then::AwaitInputs, _) => {
+                if let Target::Flow(flow) = &self.target {
+                    let (name, flow) = (self.name(), flow.options().flow_name(flow.definition));
+                    tracing::info!(target: TARGET, "Beginning flow run '{name}' for flow '{flow}'");
+                }
+            }
+            (Then::Attempt, _) => {
+                if self.machine.run_count() > 1 {
+                    let (retry, retries) = (self.machine.retries_used(), self.machine.retries());
+                    tracing::info!(target: TARGET, "Retry {retry}/{retries} begins");
+                } else {
+                    tracing::debug!(target: TARGET, "Running");
+                }
+            }
+            (Then::Delay(delay), _) => {
+                let (retry, retries) = (self.machine.run_count(), self.machine.retries());
+                tracing::warn!(
+                    target: TARGET,
+                    "{message}. Retry {retry}/{retries} will start {delay:?} from now",
+                );
+            }
+            (Then::End, StateType::Completed) => {
+                tracing::info!(target: TARGET, "Finished in state {state}");
+            }
+            (Then::End, _) => tracing::error!(target: TARGET, "Finished in state {state}"),
+        }
+    }
+}
