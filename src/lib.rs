@@ -8,22 +8,24 @@ pub use context_core::context::{
     spawn, spawn_blocking, thread,
 };
 pub use context_core::definition::{
-    FlowDefinition, FlowOptions, IntoRetryDelay, RetryDelay, TaskDefinition, TaskOptions,
-    exponential_backoff,
+    FlowDefinition, FlowHook, FlowOptions, IntoRetryDelay, RetryCondition, RetryDelay,
+    TaskDefinition, TaskHook, TaskOptions, exponential_backoff,
 };
 pub use context_core::engine::{
     AllowFailure, FlowWithOptions, Input, IntoInput, IntoMapInput, MapInput, TaskFuture,
     TaskFutures, Unmapped, WaitFor, WithOptions, allow_failure, unmapped,
 };
-pub use context_core::id::{FlowRunId, TaskRunId};
+pub use context_core::hook::{Hook, IntoHooks};
+pub use context_core::id::{FlowRunId, StateId, TaskRunId};
 pub use context_core::parameters::Parameters;
 pub use context_core::record::{
-    Client, Interest, MemoryRecorder, Recorded, Recorder, RunEvent, TaskInputs,
+    Client, FlowRun, Interest, MemoryRecorder, Recorded, Recorder, RunEvent, TaskInputs, TaskRun,
 };
 pub use context_core::secret::{Secret, Secrets};
 pub use context_core::settings::Settings;
 pub use context_core::state::{
-    Failure, InvalidOption, MissingContext, NotReady, RunError, RunErrorKind, State, StateType,
+    Failure, InvalidOption, MissingContext, NotReady, PauseEnd, RunError, RunErrorKind, State,
+    StateDetails, StateType,
 };
 pub use context_core::summary::SummaryRecorder;
 pub use context_core::tags::{IntoTags, Tag, TagSet};

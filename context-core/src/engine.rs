@@ -23,9 +23,10 @@ mod submit;
 
 pub use blocking::{flow_blocking, task_blocking};
 pub use body::{
-    Asynchronous, Attempt, Blocking, Body, FlowFn, LocalArguments, LocalFuture, Mode, Once,
-    OwnedArgument, Retried, RetryArgument, SendArguments, SendFuture, SendProbe, TaskFn,
-    assert_carries_run_error, assert_output_carries_run_error,
+    Asynchronous, Attempt, Blocking, Body, CopiedArguments, CopyOf, CopyProbe, FlowFn,
+    LocalArguments, LocalFuture, Mode, MovedArguments, Once, OwnedArgument, Perhaps, Retried,
+    RetryArgument, SendArguments, SendFuture, SendProbe, TaskFn, assert_carries_run_error,
+    assert_output_carries_run_error,
 };
 pub use call::{flow_async, task_async};
 pub use future::TaskFuture;

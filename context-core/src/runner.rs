@@ -7,8 +7,9 @@ use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::sync::OnceLock;
-use std::thread::{self, ThreadId};
+use std::sync::{Arc, OnceLock, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread, ThreadId};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
@@ -129,25 +130,60 @@ fn in_place<R>(f: impl FnOnce() -> R) -> R {
     }
 }
 
-/// Parks this thread until `future` is ready. Timers and IO inside run on the background runtime.
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(thread::Thread);
-
-    impl std::task::Wake for Unpark {
-        fn wake(self: std::sync::Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-
-    let mut future = std::pin::pin!(future);
-    let waker = std::sync::Arc::new(Unpark(thread::current())).into();
-    let mut cx = std::task::Context::from_waker(&waker);
+/// Blocks this thread until `future` is ready. Timers and IO inside run on the background runtime.
+///
+/// What is ready at once is polled here only. On the thread of a current-thread runtime, which defers wake-ups until that
+/// thread comes back to it, what is not ready goes on in the background.
+pub(crate) fn block_on<T: Send + 'static>(
+    mut future: Pin<Box<dyn Future<Output = T> + Send>>,
+) -> T {
     let runner = Runner::background();
-    let _entered = runner.handle.enter();
+    let single = matches!(Handle::try_current(), Ok(handle) if handle.runtime_flavor() == RuntimeFlavor::CurrentThread);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut cx = Context::from_waker(&waker);
+    let entered = runner.handle.enter();
     loop {
-        if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut cx) {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
             return value;
         }
+        if single {
+            break;
+        }
         blocking(thread::park);
+    }
+    drop(entered);
+    let (sender, receiver) = mpsc::sync_channel(1);
+    runner.spawn(async move {
+        let value = CatchUnwind(future).await;
+        // Nobody stops to wait for it.
+        sender.send(value).ok();
+    });
+    match receiver.recv() {
+        Ok(Ok(value)) => value,
+        Ok(Err(payload)) => resume_unwind(payload),
+        Err(_) => unreachable!("the background runtime is never shut down"),
+    }
+}
+
+/// Wakes a thread.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// A future whose panic is handed over.
+struct CatchUnwind<T>(Pin<Box<dyn Future<Output = T> + Send>>);
+
+impl<T> Future for CatchUnwind<T> {
+    type Output = thread::Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx))) {
+            Ok(polled) => polled.map(Ok),
+            Err(payload) => Poll::Ready(Err(payload)),
+        }
     }
 }

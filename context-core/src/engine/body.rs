@@ -22,6 +22,9 @@ pub trait Body {
     /// The arguments, if they are still here.
     fn arguments(&self) -> Option<&Self::Arguments>;
 
+    /// True if there can be more than one attempt.
+    fn is_repeatable(&self) -> bool;
+
     /// Starts an attempt. `last` says that there will be no other, so that the arguments need not be copied. `None` if
     /// the arguments are gone.
     fn attempt(&mut self, last: bool) -> Option<Self::Attempt>;
@@ -49,10 +52,104 @@ impl<A, T, F: FnOnce(A) -> T> Body for Once<A, F> {
         self.0.as_ref().map(|(arguments, _)| arguments)
     }
 
+    fn is_repeatable(&self) -> bool {
+        false
+    }
+
     #[inline]
     fn attempt(&mut self, _: bool) -> Option<T> {
         let (arguments, function) = self.0.take()?;
         Some(function(arguments))
+    }
+}
+
+/// How a type can be copied, if it can.
+pub type CopyOf<A> = Option<fn(&A) -> A>;
+
+/// A function that is attempted again only if the settings say so, and its arguments can be copied.
+pub struct Perhaps<A, F> {
+    arguments: Option<A>,
+    copy: fn() -> CopyOf<A>,
+    function: F,
+}
+
+impl<A, F> Perhaps<A, F> {
+    /// Ties `function` to its arguments. The bound tells the compiler what a closure takes.
+    #[inline]
+    pub const fn new<T>(arguments: A, copy: fn() -> CopyOf<A>, function: F) -> Self
+    where
+        F: FnMut(A) -> T,
+    {
+        Self { arguments: Some(arguments), copy, function }
+    }
+}
+
+impl<A, T, F: FnMut(A) -> T> Body for Perhaps<A, F> {
+    type Arguments = A;
+    type Attempt = T;
+
+    fn arguments(&self) -> Option<&A> {
+        self.arguments.as_ref()
+    }
+
+    fn is_repeatable(&self) -> bool {
+        (self.copy)().is_some()
+    }
+
+    #[inline]
+    fn attempt(&mut self, last: bool) -> Option<T> {
+        let arguments = self.arguments.take()?;
+        if !last && let Some(copy) = (self.copy)() {
+            self.arguments = Some(copy(&arguments));
+        }
+        Some((self.function)(arguments))
+    }
+}
+
+impl<A, F> fmt::Debug for Perhaps<A, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Perhaps(..)")
+    }
+}
+
+/// Asks whether arguments can be copied. Named only by expansions.
+#[expect(missing_debug_implementations, reason = "probes live for one expression")]
+pub struct CopyProbe<A>(PhantomData<fn() -> A>);
+
+impl<A> CopyProbe<A> {
+    /// A probe of `A`.
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<A> Default for CopyProbe<A> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Arguments that can be copied.
+pub trait CopiedArguments<A> {
+    /// How.
+    fn copies(&self) -> CopyOf<A>;
+}
+
+impl<A: Clone> CopiedArguments<A> for &CopyProbe<A> {
+    fn copies(&self) -> CopyOf<A> {
+        Some(A::clone)
+    }
+}
+
+/// Arguments that cannot.
+pub trait MovedArguments<A> {
+    /// Not at all.
+    fn copies(&self) -> CopyOf<A>;
+}
+
+impl<A> MovedArguments<A> for CopyProbe<A> {
+    fn copies(&self) -> CopyOf<A> {
+        None
     }
 }
 
@@ -79,6 +176,10 @@ impl<A, T, F: FnMut(A) -> T> Body for Retried<A, F> {
 
     fn arguments(&self) -> Option<&A> {
         self.arguments.as_ref()
+    }
+
+    fn is_repeatable(&self) -> bool {
+        true
     }
 
     #[inline]
@@ -188,9 +289,12 @@ pub trait TaskFn<Args>: Sized + 'static {
     where
         Args: ArgumentList;
 
-    /// A copy of the arguments, if the task is declared with `retries`.
-    fn duplicate(_: &Args) -> Option<Args> {
-        None
+    /// How the arguments can be copied, if they can.
+    fn copies() -> CopyOf<Args>;
+
+    /// A copy of the arguments, if there can be one.
+    fn duplicate(arguments: &Args) -> Option<Args> {
+        Self::copies().map(|copy| copy(arguments))
     }
 }
 
@@ -214,9 +318,12 @@ pub trait FlowFn<Args>: Sized + 'static {
     where
         Args: ArgumentList;
 
-    /// A copy of the arguments, if the flow is declared with `retries`.
-    fn duplicate(_: &Args) -> Option<Args> {
-        None
+    /// How the arguments can be copied, if they can.
+    fn copies() -> CopyOf<Args>;
+
+    /// A copy of the arguments, if there can be one.
+    fn duplicate(arguments: &Args) -> Option<Args> {
+        Self::copies().map(|copy| copy(arguments))
     }
 }
 

@@ -13,7 +13,10 @@ use super::input::{IntoInput, Upstream, WaitFor};
 use super::map::IntoMapInput;
 use super::submit::{ArgumentList, IntoInputs, IntoMapInputs, Prepared};
 use crate::asset::IntoAsset;
-use crate::definition::{FlowOptions, IntoRetryDelay, TaskOptions};
+use crate::definition::{
+    FlowHookArguments, FlowOptions, IntoRetryDelay, TaskHookArguments, TaskOptions,
+};
+use crate::hook::IntoHooks;
 use crate::names::IntoRunName;
 use crate::tags::IntoTags;
 
@@ -87,6 +90,11 @@ macro_rules! shared_builder {
             self.change(|options| options.timeout(timeout))
         }
 
+        /// Whether `log_print!` writes to the log.
+        pub fn log_prints(self, log_prints: bool) -> Self {
+            self.change(|options| options.log_prints(log_prints))
+        }
+
         /// Runs that must have completed before this one begins, though it does not use their values.
         pub fn wait_for(mut self, runs: impl WaitFor) -> Self {
             runs.add_to(&mut self.wait_for);
@@ -102,6 +110,15 @@ macro_rules! shared_builder {
             }
         }
     };
+}
+
+macro_rules! changed_hooks {
+    ($arguments:ty: $($method:ident)+) => {$(
+        #[doc = concat!("Other `", stringify!($method), "` hooks.")]
+        pub fn $method<M>(self, hooks: impl IntoHooks<$arguments, (), M>) -> Self {
+            self.change(|options| options.$method(hooks))
+        }
+    )+};
 }
 
 impl<H: TaskFn<Args>, Args: ArgumentList> WithOptions<H, Args> {
@@ -130,6 +147,13 @@ impl<H: TaskFn<Args>, Args: ArgumentList> WithOptions<H, Args> {
     /// Other assets that each run reads without getting them as arguments.
     pub fn asset_deps<A: IntoAsset>(self, assets: impl IntoIterator<Item = A>) -> Self {
         self.change(|options| options.asset_deps(assets))
+    }
+
+    changed_hooks! { TaskHookArguments: on_running on_completion on_failure }
+
+    /// Another condition for retries.
+    pub fn retry_condition<M>(self, condition: impl IntoHooks<TaskHookArguments, bool, M>) -> Self {
+        self.change(|options| options.retry_condition(condition))
     }
 
     /// Calls it with a tuple of inputs.
@@ -175,6 +199,10 @@ impl<H: FlowFn<Args>, Args: ArgumentList> FlowWithOptions<H, Args> {
     /// Another delay before a retry.
     pub fn retry_delay(self, delay: Duration) -> Self {
         self.change(|options| options.retry_delay(delay))
+    }
+
+    changed_hooks! {
+        FlowHookArguments: on_running on_completion on_failure on_cancellation on_crashed
     }
 
     /// Calls it with a tuple of inputs.

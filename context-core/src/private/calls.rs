@@ -4,16 +4,21 @@
 
 use std::future::Future;
 
-use crate::engine::{self, FlowFn, Once, TaskFn};
+use crate::engine::{self, FlowFn, Perhaps, TaskFn};
 
 /// Calls a plain `fn` annotated with `#[task]`.
 #[inline]
 pub fn call_task_blocking<H, Args, F>(arguments: Args, body: F) -> H::Output
 where
     H: TaskFn<Args>,
-    F: FnOnce(Args) -> H::Output,
+    F: FnMut(Args) -> H::Output,
 {
-    engine::task_blocking(H::definition(), H::encode, Once::new(arguments, body), H::glue())
+    engine::task_blocking(
+        H::definition(),
+        H::encode,
+        Perhaps::new(arguments, H::copies, body),
+        H::glue(),
+    )
 }
 
 /// Calls an `async fn` annotated with `#[task]`.
@@ -24,10 +29,15 @@ pub fn call_task_async<H, Args, F, A>(
 ) -> impl Future<Output = H::Output> + use<H, Args, F, A>
 where
     H: TaskFn<Args>,
-    F: FnOnce(Args) -> A,
+    F: FnMut(Args) -> A,
     A: Future<Output = H::Output>,
 {
-    engine::task_async(H::definition(), H::encode, Once::new(arguments, body), H::glue())
+    engine::task_async(
+        H::definition(),
+        H::encode,
+        Perhaps::new(arguments, H::copies, body),
+        H::glue(),
+    )
 }
 
 /// Calls a plain `fn` annotated with `#[flow]`.
@@ -35,9 +45,14 @@ where
 pub fn call_flow_blocking<H, Args, F>(arguments: Args, body: F) -> H::Output
 where
     H: FlowFn<Args>,
-    F: FnOnce(Args) -> H::Output,
+    F: FnMut(Args) -> H::Output,
 {
-    engine::flow_blocking(H::definition(), H::encode, Once::new(arguments, body), H::glue())
+    engine::flow_blocking(
+        H::definition(),
+        H::encode,
+        Perhaps::new(arguments, H::copies, body),
+        H::glue(),
+    )
 }
 
 /// Calls an `async fn` annotated with `#[flow]`.
@@ -48,8 +63,13 @@ pub fn call_flow_async<H, Args, F, A>(
 ) -> impl Future<Output = H::Output> + use<H, Args, F, A>
 where
     H: FlowFn<Args>,
-    F: FnOnce(Args) -> A,
+    F: FnMut(Args) -> A,
     A: Future<Output = H::Output>,
 {
-    engine::flow_async(H::definition(), H::encode, Once::new(arguments, body), H::glue())
+    engine::flow_async(
+        H::definition(),
+        H::encode,
+        Perhaps::new(arguments, H::copies, body),
+        H::glue(),
+    )
 }

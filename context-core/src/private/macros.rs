@@ -181,6 +181,10 @@ macro_rules! __function {
             $crate::private::attempt!($mode ($($name),*) $body)
         }
 
+        fn copies() -> $crate::engine::CopyOf<($($type,)*)> {
+            (&&$crate::engine::CopyProbe::<($($type,)*)>::new()).copies()
+        }
+
         fn glue() -> $crate::private::Glue<$output> {
             $crate::private::glue!(@with_probes $output)
         }

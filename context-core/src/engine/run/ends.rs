@@ -304,7 +304,7 @@ impl Run {
         }
         // The run has to be here until its hooks were called: whoever dropped it waits.
         let run = std::mem::replace(self, Self::vacant());
-        runner::blocking(|| runner::block_on(steps::abandon(run, input)));
+        runner::block_on(Box::pin(steps::abandon(run, input)));
     }
 }
 

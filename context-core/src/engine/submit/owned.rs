@@ -21,6 +21,7 @@ pub(super) trait Callable<Args>: 'static {
     fn attempt(arguments: Args) -> Attempt<Self::Output>;
     fn glue() -> Glue<Self::Output>;
     fn duplicate(arguments: &Args) -> Option<Args>;
+    fn is_repeatable() -> bool;
 }
 
 /// A task's handle.
@@ -49,6 +50,10 @@ macro_rules! callable {
             fn duplicate(arguments: &Args) -> Option<Args> {
                 H::duplicate(arguments)
             }
+
+            fn is_repeatable() -> bool {
+                H::copies().is_some()
+            }
         }
     };
 }
@@ -66,6 +71,10 @@ pub(super) struct Owned<C, Args> {
 impl<C: Callable<Args>, Args> Owned<C, Args> {
     pub(super) const fn new(arguments: Args, copy: Option<fn(&Args) -> Args>) -> Self {
         Self { arguments: Some(arguments), copy, callable: PhantomData }
+    }
+
+    fn is_repeatable(&self) -> bool {
+        self.copy.is_some() || C::is_repeatable()
     }
 
     fn start(&mut self, last: bool) -> Option<Attempt<C::Output>> {
@@ -91,6 +100,10 @@ impl<C: Callable<Args, Output: Send + 'static>, Args> Body for Awaited<C, Args> 
         self.0.arguments.as_ref()
     }
 
+    fn is_repeatable(&self) -> bool {
+        self.0.is_repeatable()
+    }
+
     fn attempt(&mut self, last: bool) -> Option<Self::Attempt> {
         Some(match self.0.start(last)? {
             Attempt::Async(future) => AttemptFuture::Async(future),
@@ -111,6 +124,10 @@ impl<C: Callable<Args>, Args> Body for Blocked<C, Args> {
 
     fn arguments(&self) -> Option<&Args> {
         self.0.arguments.as_ref()
+    }
+
+    fn is_repeatable(&self) -> bool {
+        self.0.is_repeatable()
     }
 
     fn attempt(&mut self, last: bool) -> Option<C::Output> {
