@@ -30,7 +30,7 @@ pub struct Meta {
     pub file: &'static str,
     /// The line of the attribute.
     pub line: u32,
-    /// Eight hex digits over the function's tokens.
+    /// Sixteen hex digits over the function's tokens; a task's key has the first eight.
     pub source_hash: &'static str,
     /// The doc comment.
     pub doc: &'static str,
@@ -41,6 +41,11 @@ pub struct Meta {
 }
 
 impl Meta {
+    /// The first eight digits of the source's hash.
+    pub(crate) fn short_hash(&self) -> &'static str {
+        self.source_hash.get(..8).unwrap_or(self.source_hash)
+    }
+
     /// Of no function at all.
     pub(crate) const NONE: Self = Self {
         name: "",
@@ -96,7 +101,7 @@ impl TaskDefinition {
     ///
     /// Neither `name` nor `with_options` change it.
     pub fn task_key(&self) -> String {
-        format!("{}-{}", self.meta.name, self.meta.source_hash)
+        format!("{}-{}", self.meta.name, self.meta.short_hash())
     }
 }
 

@@ -112,7 +112,7 @@ pub struct Later<F>(PhantomData<F>);
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a hook here",
     label = "not a function of the wanted arguments",
-    note = "state hooks of a task take `(&'static TaskDefinition, TaskRunContext, State)`, those of a flow `(&'static FlowDefinition, FlowRunContext, State)`, transaction hooks take `(Transaction,)`; each is a `fn` or an `async fn` and returns nothing or a `Result<(), E>` with `E: Display`; a retry condition returns a `bool`"
+    note = "state hooks of a task take `(&'static TaskDefinition, TaskRun, State)`, those of a flow `(&'static FlowDefinition, FlowRun, State)`, transaction hooks take `(Transaction,)`; each is a `fn` or an `async fn` and returns nothing or a `Result<(), E>` with `E: Display`; a retry condition returns a `bool`"
 )]
 pub trait IntoHooks<A, R, M> {
     /// The hooks, in order.

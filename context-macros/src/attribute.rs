@@ -170,6 +170,79 @@ mod tests {
     }
 
     #[test]
+    fn options_about_results_that_undo_each_other_report_once() {
+        let dropped =
+            |option: &str, beside: &str| format!("`{option}` has no effect beside {beside}");
+        let not_kept = "`persist_result = false`";
+        let storage_key = "`result_storage_key`";
+        for (attribute, message) in [
+            (
+                quote!(cache_key_fn = f, cache_policy = inputs()),
+                dropped("cache_policy", "`cache_key_fn`"),
+            ),
+            (
+                quote!(cache_policy = None, cache_key_fn = f),
+                dropped("cache_policy", "`cache_key_fn`"),
+            ),
+            (quote!(cache_policy = p, persist_result = false), dropped("cache_policy", not_kept)),
+            (quote!(persist_result = false, cache_key_fn = f), dropped("cache_key_fn", not_kept)),
+            (
+                quote!(persist_result = false, result_storage_key = "k"),
+                dropped("result_storage_key", not_kept),
+            ),
+            (
+                quote!(persist_result = false, cache_policy = None, cache_expiration = "1d"),
+                dropped("cache_expiration", not_kept),
+            ),
+            (
+                quote!(result_storage_key = "k", cache_policy = p),
+                dropped("cache_policy", storage_key),
+            ),
+            (
+                quote!(result_storage_key = "k", cache_key_fn = f),
+                dropped("cache_key_fn", storage_key),
+            ),
+            (
+                quote!(cache_expiration = "1d", cache_policy = no_cache()),
+                dropped("cache_expiration", "this `cache_policy`"),
+            ),
+        ] {
+            let error = only_error(
+                Kind::Task,
+                attribute,
+                quote!(
+                    fn f() {}
+                ),
+            );
+            assert!(error.contains(&message), "{error}");
+        }
+    }
+
+    #[test]
+    fn options_about_results_that_depend_on_others_are_allowed() {
+        for attribute in [
+            quote!(cache_expiration = "1d"),
+            quote!(cache_policy = no_cache(), persist_result = false),
+            quote!(cache_policy = None, persist_result = false),
+            quote!(cache_policy = inputs(), persist_result = KEEP),
+            quote!(cache_policy = None, result_storage_key = "k", cache_expiration = "1d"),
+            quote!(cache_policy = no_cache(), persist_result = true, result_storage_key = "k"),
+            quote!(persist_result = false, result_storage = "s3://b", result_serializer = "json"),
+            quote!(refresh_cache = true, cache_key_fn = f),
+        ] {
+            let expansion = run(
+                Kind::Task,
+                attribute.clone(),
+                quote!(
+                    fn f() {}
+                ),
+            )
+            .to_string();
+            assert!(!expansion.contains("compile_error"), "{attribute}: {expansion}");
+        }
+    }
+
+    #[test]
     fn methods_and_shared_receivers_may_retry() {
         for item in [
             quote!(

@@ -2,8 +2,11 @@
 //!
 //! Every rule reports on its own, so that all mistakes show at once. Nothing here changes the model.
 
+mod results;
 mod run_name;
 mod signature;
+mod storage_key;
+mod template;
 
 use quote::ToTokens as _;
 use syn::{Attribute, ReceiverKind, Type};
@@ -19,10 +22,15 @@ pub(crate) fn options(run: &Run, sink: &mut Sink) {
     handle(run, sink);
     retries(run, sink);
     timeout(run, sink);
+    results::check(run, sink);
     for option in ["task_run_name", "flow_run_name"] {
         if let Some(template) = run.setting(option).and_then(|setting| setting.value.as_text()) {
             run_name::check(template, &run.parameters, sink);
         }
+    }
+    if let Some(key) = run.setting("result_storage_key").and_then(|setting| setting.value.as_text())
+    {
+        storage_key::check(key, &run.parameters, sink);
     }
 }
 

@@ -41,8 +41,21 @@ use crate::model::Kind;
 /// | `retries` | how often a failed run is tried again |
 /// | `retry_delay` | the wait before a retry, such as `"10s"` |
 /// | `timeout` | the longest that an attempt may take, such as `"1m 30s"` |
+/// | `persist_result` | `true` or `false`: whether results are kept; default: as the caller does, or the settings |
+/// | `result_storage` | where results are kept: a URL, a path, or a storage; tasks inherit it |
+/// | `result_serializer` | `"json"`, `"compressed/json"`, or a serializer; tasks inherit it |
+/// | `cache_result_in_memory` | `true` (the default) or `false`: whether kept results also stay in memory |
+/// | `on_running` | a function or a list of them, called when an attempt begins |
+/// | `on_completion` | the same, called when a run has completed |
+/// | `on_failure` | the same, called when a run has failed, after the last attempt |
+/// | `on_cancellation` | the same, called when a run was cancelled |
+/// | `on_crashed` | the same, called when a run has crashed |
+/// | `task_runner` | what runs the tasks that the flow submits |
+/// | `log_prints` | `true` or `false`: whether `log_print!` writes to the log; default: as the caller does, or the settings |
 /// | `handle` | a name for the handle type, or `false` for none |
 /// | `crate` | where the `context` crate is found |
+///
+/// A hook is a `fn` or an `async fn`. Its arguments are the definition, the run and the state.
 ///
 /// The facade documents the macro with examples.
 #[proc_macro_attribute]
@@ -67,10 +80,36 @@ pub fn flow(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `retries` | how often a failed run is tried again |
 /// | `retry_delay` | the wait before a retry: `"10s"`, or one for each: `["1s", "5s"]` |
 /// | `retry_jitter` | how far a delay may stray, as a fraction of it |
+/// | `retry_condition` | a function that is asked before each retry |
 /// | `timeout` | the longest that an attempt may take, such as `"1m 30s"` |
+/// | `cache_policy` | when a result is found again, such as `inputs()`; `None` or `no_cache()` for never |
+/// | `cache_key_fn` | a function that makes the key under which a result is found again, instead of a policy |
+/// | `cache_expiration` | how long a kept result is found, such as `"1d"` |
+/// | `refresh_cache` | `true` or `false`: whether each run makes its result anew |
+/// | `persist_result` | `true` or `false`: whether results are kept; default: as the caller does, or the settings |
+/// | `result_storage` | where results are kept: a URL, a path, or a storage; default: as the flow does |
+/// | `result_serializer` | `"json"`, `"compressed/json"`, or a serializer; default: as the flow does |
+/// | `result_storage_key` | a template such as `"{parameters[day]}-{flow_run.id}.json"`, instead of a policy |
+/// | `cache_result_in_memory` | `true` (the default) or `false`: whether kept results also stay in memory |
+/// | `on_running` | a function or a list of them, called when an attempt begins |
+/// | `on_completion` | the same, called when a run has completed, also with a cached result |
+/// | `on_failure` | the same, called when a run has failed, after the last attempt |
+/// | `on_commit` | the same, called when the result of a run is committed |
+/// | `on_rollback` | the same, called when a transaction with a run of this task is rolled back |
+/// | `log_prints` | `true` or `false`: whether `log_print!` writes to the log; default: as the flow does |
 /// | `asset_deps` | assets that each run reads without getting them as arguments |
 /// | `handle` | a name for the handle type, or `false` for none |
 /// | `crate` | where the `context` crate is found |
+///
+/// A hook is a `fn` or an `async fn`. Its arguments, and those of `retry_condition`, are the definition, the run
+/// and the state; `on_commit` and `on_rollback` get the transaction.
+///
+/// # Options that exclude each other
+///
+/// What Prefect ignores, with a warning or without, is an error here: `cache_policy` beside `cache_key_fn`; either of
+/// them beside `result_storage_key`; these three and `cache_expiration` beside `persist_result = false`; and
+/// `cache_expiration` beside a policy that keeps nothing. A `cache_expiration` alone is fine: it applies where the flow
+/// or a setting keeps results.
 ///
 /// The facade documents the macro with examples.
 #[proc_macro_attribute]

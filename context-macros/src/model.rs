@@ -18,7 +18,7 @@ use crate::tokens;
 
 pub(crate) use options::{HandleOption, Setting};
 pub(crate) use output::{Driver, Output};
-pub(crate) use parameters::Parameter;
+pub(crate) use parameters::{Parameter, parameters};
 
 /// The most parameters that a handle's `submit` and `map` can take.
 const MOST_PARAMETERS: usize = 12;
@@ -134,7 +134,7 @@ impl Run {
     ) -> Self {
         let paths = Paths::find(&arguments);
         let options = options::resolve(kind, arguments, sink);
-        let parameters = parameters::parameters(&function.sig);
+        let parameters = parameters(&function.sig);
         let (driver, output) = output::output(&function.sig);
         let in_impl = function.sig.receiver().is_some()
             || tokens::mentions(signature_types(&function), "Self");

@@ -227,6 +227,71 @@ fn async_flow() {
 }
 
 #[test]
+fn flow_with_hooks_and_results() {
+    insta::assert_snapshot!(pretty(attribute::run(
+        Kind::Flow,
+        quote!(
+            persist_result = true,
+            result_storage = BUCKET.join("nightly"),
+            result_serializer = "json",
+            cache_result_in_memory = false,
+            task_runner = ConcurrentTaskRunner::new().max_workers(4),
+            on_running = note,
+            on_completion = [],
+            on_failure = [page_me],
+            on_cancellation = [note, async |_, _, _| clean().await],
+            on_crashed = [a, b, c, d, e, f, g],
+            log_prints = true
+        ),
+        quote!(
+            fn crawl() {}
+        ),
+    )));
+}
+
+#[test]
+fn task_with_hooks_and_results() {
+    insta::assert_snapshot!(task(
+        quote!(
+            retries = 2,
+            retry_condition = |_, _, state| state.is_crashed(),
+            cache_policy = inputs() - "day" + task_source(),
+            cache_expiration = "1d",
+            refresh_cache = false,
+            persist_result = true,
+            result_storage = "s3://bucket/results",
+            result_serializer = "compressed/json",
+            cache_result_in_memory = true,
+            on_completion = [note],
+            on_failure = [note, page_me],
+            on_commit = published,
+            on_rollback = [remove],
+            log_prints = false
+        ),
+        quote!(
+            fn load(day: u32) -> u32 {
+                day
+            }
+        ),
+    ));
+}
+
+#[test]
+fn task_with_a_storage_key() {
+    insta::assert_snapshot!(task(
+        quote!(
+            result_storage_key = "{parameters[day]}/{flow_run.id}.json",
+            cache_expiration = WEEK
+        ),
+        quote!(
+            fn load(day: u32) -> u32 {
+                day
+            }
+        ),
+    ));
+}
+
+#[test]
 fn materialized_asset() {
     insta::assert_snapshot!(pretty(attribute::run(
         Kind::Materialize,

@@ -5,11 +5,13 @@
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// The first eight hex digits of a hash over the tokens.
+/// A hash over the tokens, as sixteen hex digits.
+///
+/// All of them identify the code, as in cache keys; the first eight are enough where a name stands beside them.
 pub(crate) fn source_hash(stream: TokenStream) -> String {
     let mut hash = Fnv::default();
     hash.stream(stream);
-    format!("{:08x}", hash.0 >> 32)
+    format!("{:016x}", hash.0)
 }
 
 /// FNV-1a, 64 bits: stable by definition, unlike the hashes of `std`.
@@ -81,11 +83,11 @@ mod tests {
         let plain = hash("fn f(x: u8) -> u8 { x + 1 }");
         assert_eq!(plain, hash("/// Adds.\nfn f( x : u8 )->u8 { // one\n x+1 }"));
         assert_ne!(plain, hash("fn f(x: u8) -> u8 { x + 2 }"));
-        assert_eq!(plain.len(), 8);
+        assert_eq!(plain.len(), 16);
     }
 
     #[test]
     fn the_hash_is_the_same_everywhere() {
-        assert_eq!(hash("fn f() {}"), "4ce5a5e4");
+        assert_eq!(hash("fn f() {}"), "4ce5a5e430e32346");
     }
 }

@@ -4,78 +4,41 @@
 
 use syn::LitStr;
 
+use super::template::{fields, root};
 use crate::diagnostics::{Sink, list, nearest};
 use crate::model::Parameter;
 
 /// Checks a template against the parameters it may name.
 pub(crate) fn check(template: &LitStr, parameters: &[Parameter], sink: &mut Sink) {
-    let names = || parameters.iter().map(|parameter| parameter.recorded.as_str());
-    let fields = match fields(&template.value()) {
+    let text = template.value();
+    let fields = match fields(&text, "parameter") {
         Ok(fields) => fields,
         Err(problem) => {
             sink.at(template, problem);
             return;
         }
     };
-    for field in fields {
-        if names().any(|name| name == field) {
-            continue;
+    for field in fields.into_iter().map(root) {
+        if let Some(instead) = missing(field, parameters) {
+            sink.at(template, format!("`{{{field}}}` is not a parameter; {instead}"));
         }
-        let guess = match nearest(&field, names()) {
-            Some(near) => format!("did you mean `{near}`? "),
-            None => String::new(),
-        };
-        let known = if parameters.is_empty() {
-            "the function has none".to_owned()
-        } else {
-            format!("parameters are: {}", list(names()))
-        };
-        sink.at(template, format!("`{{{field}}}` is not a parameter; {guess}{known}"));
     }
 }
 
-/// The roots of the fields in a template, in order.
-fn fields(template: &str) -> Result<Vec<String>, String> {
-    let mut fields = Vec::new();
-    let mut rest = template;
-    while let Some(at) = rest.find(['{', '}']) {
-        let (brace, after) = rest[at..].split_at(1);
-        if let Some(escaped) = after.strip_prefix(brace) {
-            rest = escaped;
-            continue;
-        }
-        if brace == "}" {
-            return Err("`}` has no `{` before it; write `}}` for the character itself".to_owned());
-        }
-        let Some((field, after)) = after.split_once('}') else {
-            return Err("`{` has no `}` behind it; write `{{` for the character itself".to_owned());
-        };
-        let root = field.split(['.', '[', ':', '!']).next().unwrap_or_default().trim();
-        if root.is_empty() {
-            return Err("`{}` names no parameter; write `{parameter}`".to_owned());
-        }
-        fields.push(root.to_owned());
-        rest = after;
+/// What to say of a name that no parameter has: the nearest one, and all.
+pub(super) fn missing(name: &str, parameters: &[Parameter]) -> Option<String> {
+    let names = || parameters.iter().map(|parameter| parameter.recorded.as_str());
+    if names().any(|known| known == name) {
+        return None;
     }
-    Ok(fields)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::fields;
-
-    #[test]
-    fn fields_are_found_and_escapes_are_not_fields() {
-        assert_eq!(
-            fields("load {day} of {user.name} {rows[0]} {x:>4} {{kept}}"),
-            Ok(vec!["day".into(), "user".into(), "rows".into(), "x".into()])
-        );
-    }
-
-    #[test]
-    fn unbalanced_braces_are_reported() {
-        assert!(fields("{day").is_err());
-        assert!(fields("day}").is_err());
-        assert!(fields("{}").is_err());
-    }
+    let guess = match nearest(name, names()) {
+        Some(near) => format!("did you mean `{near}`? "),
+        None => String::new(),
+    };
+    let known = if parameters.is_empty() {
+        "the function has none".to_owned()
+    } else {
+        format!("parameters are: {}", list(names()))
+    };
+    Some(format!("{guess}{known}"))
 }

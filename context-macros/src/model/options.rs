@@ -1,4 +1,4 @@
-//! Options by name: which exist, which are Prefect's under another name, which come later.
+//! Options by name: which exist, what they take, and what stands in for those that Prefect has and we do not.
 
 use proc_macro2::{Ident, Span};
 use quote::ToTokens as _;
@@ -17,6 +17,7 @@ enum Takes {
     FlowName,
     /// Text, or something that is called for the name.
     RunName,
+    Flag,
     Count,
     Factor,
     Duration,
@@ -24,6 +25,16 @@ enum Takes {
     Durations,
     Assets,
     Tags,
+    Policy,
+    /// One function, with a name for it in messages.
+    Function(&'static str),
+    /// One function or a list.
+    Hooks,
+    Storage,
+    Serializer,
+    /// A template.
+    StorageKey,
+    TaskRunner,
     /// `crate` and `handle`: not for the engine.
     Expansion,
 }
@@ -59,34 +70,34 @@ const KNOWN: &[Known] = &[
     known("retry_delay", FLOW, Takes::Duration),
     known("retry_delay", TASKS, Takes::Durations),
     known("retry_jitter", TASKS, Takes::Factor),
+    known("retry_condition", TASKS, Takes::Function("decide")),
     known("timeout", ALL, Takes::Duration),
+    known("cache_policy", TASKS, Takes::Policy),
+    known("cache_key_fn", TASKS, Takes::Function("key_of")),
+    known("cache_expiration", TASKS, Takes::Duration),
+    known("refresh_cache", TASKS, Takes::Flag),
+    known("persist_result", ALL, Takes::Flag),
+    known("result_storage", ALL, Takes::Storage),
+    known("result_serializer", ALL, Takes::Serializer),
+    known("result_storage_key", TASKS, Takes::StorageKey),
+    known("cache_result_in_memory", ALL, Takes::Flag),
+    known("on_running", ALL, Takes::Hooks),
+    known("on_completion", ALL, Takes::Hooks),
+    known("on_failure", ALL, Takes::Hooks),
+    known("on_cancellation", FLOW, Takes::Hooks),
+    known("on_crashed", FLOW, Takes::Hooks),
+    known("on_commit", TASKS, Takes::Hooks),
+    known("on_rollback", TASKS, Takes::Hooks),
+    known("task_runner", FLOW, Takes::TaskRunner),
+    known("log_prints", ALL, Takes::Flag),
     known("asset_deps", TASKS, Takes::Assets),
     known("handle", ALL, Takes::Expansion),
     known("crate", ALL, Takes::Expansion),
 ];
 
-/// Options whose part of the engine does not exist yet.
-const PLANNED: &[(&str, &[Kind], &str)] = &[
-    ("cache_policy", TASKS, "result caching arrives"),
-    ("cache_key_fn", TASKS, "result caching arrives"),
-    ("cache_expiration", TASKS, "result caching arrives"),
-    ("refresh_cache", TASKS, "result caching arrives"),
-    ("persist_result", ALL, "result persistence arrives"),
-    ("result_storage", ALL, "result persistence arrives"),
-    ("result_serializer", ALL, "result persistence arrives"),
-    ("result_storage_key", TASKS, "result persistence arrives"),
-    ("cache_result_in_memory", ALL, "result persistence arrives"),
-    ("log_prints", ALL, "capturing printed lines arrives"),
-    ("retry_condition", TASKS, "retry conditions arrive"),
-    ("task_runner", FLOW, "task runners arrive"),
-    ("on_completion", ALL, "state hooks arrive"),
-    ("on_failure", ALL, "state hooks arrive"),
-    ("on_running", ALL, "state hooks arrive"),
-    ("on_cancellation", FLOW, "state hooks arrive"),
-    ("on_crashed", FLOW, "state hooks arrive"),
-    ("on_rollback", TASKS, "transactions arrive"),
-    ("on_commit", TASKS, "transactions arrive"),
-];
+const NOT_CACHED: &str = "only results of tasks are cached; set it on a task";
+const FLOW_HOOK: &str =
+    "tasks have no such hook, as in Prefect; set it on the flow that calls the task";
 
 /// What to write for an option of Prefect's, or of another macro, that does not exist here.
 const INSTEAD: &[(&str, &[Kind], &str)] = &[
@@ -96,8 +107,19 @@ const INSTEAD: &[(&str, &[Kind], &str)] = &[
     (
         "retry_condition_fn",
         TASKS,
-        "it is spelled `retry_condition` here, and arrives with a later release",
+        "it is spelled `retry_condition` here: write `retry_condition = f`",
     ),
+    ("retry_condition", FLOW, "a flow retries after every failure; set it on a task"),
+    ("cache_policy", FLOW, NOT_CACHED),
+    ("cache_key_fn", FLOW, NOT_CACHED),
+    ("cache_expiration", FLOW, NOT_CACHED),
+    ("refresh_cache", FLOW, NOT_CACHED),
+    ("result_storage_key", FLOW, "only tasks choose the key of their result; set it on a task"),
+    ("on_cancellation", TASKS, FLOW_HOOK),
+    ("on_crashed", TASKS, FLOW_HOOK),
+    ("on_commit", FLOW, "only task runs are transactions; set it on a task"),
+    ("on_rollback", FLOW, "only task runs are transactions; set it on a task"),
+    ("task_runner", TASKS, "the flow that calls a task chooses what runs it; set it on the flow"),
     ("validate_parameters", FLOW, "the compiler checks the types of parameters; remove the option"),
     ("viz_return_value", TASKS, "flows are not visualised by running them; remove the option"),
     ("tags", FLOW, "flows have no `tags` option; wrap the call in `tags!(\"..\", { .. })`"),
@@ -186,12 +208,25 @@ fn option(known: &Known, name: &Ident, value: Expr, options: &mut Options, sink:
         Takes::Text => values::text(name, value, &[], sink),
         Takes::FlowName => values::text(name, value, values::BANNED_IN_FLOW_NAMES, sink),
         Takes::RunName => values::run_name(name, value, sink),
+        Takes::Flag => values::flag(name, value, sink),
         Takes::Count => values::count(name, value, sink),
         Takes::Factor => values::factor(name, value, sink),
         Takes::Duration => values::duration(name, value, sink),
         Takes::Durations => values::durations(name, value, sink),
         Takes::Assets => values::assets(name, value, sink),
         Takes::Tags => values::tags(name, value, sink),
+        Takes::Policy => values::object(name, value, "a cache policy", "inputs()", sink),
+        Takes::Function(example) => values::function(name, value, example, sink),
+        Takes::Hooks => match values::hooks(name, value, sink) {
+            Some(hooks) => hooks,
+            None => return,
+        },
+        Takes::Storage => values::storage(name, value, sink),
+        Takes::Serializer => values::serializer(name, value, sink),
+        Takes::StorageKey => values::storage_key(name, value, sink),
+        Takes::TaskRunner => {
+            values::object(name, value, "a task runner", "ConcurrentTaskRunner::new()", sink)
+        }
         Takes::Expansion if name == "handle" => {
             options.handle = handle(&value, sink);
             return;
@@ -237,13 +272,6 @@ fn unknown(kind: Kind, name: &str) -> String {
         INSTEAD.iter().find(|(it, kinds, _)| *it == name && kinds.contains(&kind))
     {
         return format!("unsupported `{attribute}` option `{name}`: {instead}");
-    }
-    if let Some((.., what)) =
-        PLANNED.iter().find(|(it, kinds, _)| *it == name && kinds.contains(&kind))
-    {
-        return format!(
-            "`{name}` is not available yet: {what} with a later release; remove the option"
-        );
     }
     let supported =
         || KNOWN.iter().filter(|known| known.kinds.contains(&kind)).map(|known| known.name);

@@ -2,30 +2,30 @@
 //!
 //! A value may be any expression. Only literals are looked at: core checks the others when it evaluates them.
 
+mod asset;
+mod duration;
+mod function;
+mod result;
+
 use std::time::Duration;
 
-use jiff::{Span, SpanRelativeTo};
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, Lit, LitStr, UnOp};
 
 use crate::diagnostics::Sink;
 use crate::tokens::generated_at;
 
+pub(crate) use asset::{asset, assets};
+pub(crate) use duration::{duration, durations};
+pub(crate) use function::{function, hooks};
+pub(crate) use result::{serializer, storage, storage_key};
+
 /// Characters that a flow's name must not contain.
 pub(crate) const BANNED_IN_FLOW_NAMES: &[char] = &['/', '%', '&', '>', '<'];
 
-/// Characters that an asset key must not contain.
-const BANNED_IN_ASSET_KEYS: &[char] = &[
-    '\n', '\r', '\t', '\0', ' ', '#', '?', '&', '%', '"', '\'', '<', '>', '[', ']', '{', '}', '|',
-    '\\', '^', '`',
-];
-
-/// The most characters that an asset key may have.
-const LONGEST_ASSET_KEY: usize = 512;
-
-/// The most delays that `retry_delay` may list.
-const MOST_DELAYS: usize = 50;
+/// The most hooks that core takes as one tuple.
+const LARGEST_TUPLE: usize = 6;
 
 /// The value of an option, ready to be emitted.
 #[derive(Clone)]
@@ -33,9 +33,11 @@ pub(crate) enum Value {
     /// As the user wrote it.
     Expression(Box<Expr>),
     /// Written as text.
-    Duration(Duration, proc_macro2::Span),
+    Duration(Duration, Span),
     /// An array.
     List(Vec<Self>),
+    /// A tuple, since the elements may be of different types.
+    Tuple(Vec<Expr>, Span),
 }
 
 impl Value {
@@ -45,6 +47,21 @@ impl Value {
             Self::Expression(value) => text_literal(value),
             _ => None,
         }
+    }
+
+    /// True if the value is written as `false`.
+    pub(crate) fn is_false(&self) -> bool {
+        matches!(self, Self::Expression(value) if matches!(literal(value), Some(Lit::Bool(on)) if !on.value))
+    }
+
+    /// True if the value is written as a policy that keeps nothing: `no_cache()` or `None`, with any path before it.
+    pub(crate) fn is_no_policy(&self) -> bool {
+        let Self::Expression(value) = self else { return false };
+        let (path, name) = match ungrouped(value) {
+            Expr::Call(call) if call.args.is_empty() => (ungrouped(&call.func), "no_cache"),
+            other => (other, "None"),
+        };
+        matches!(path, Expr::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == name))
     }
 }
 
@@ -57,7 +74,20 @@ impl ToTokens for Value {
                 tokens.extend(quote_spanned!(generated_at(*span)=> ::core::time::Duration::new(#seconds, #nanos)));
             }
             Self::List(values) => tokens.extend(quote!([#(#values),*])),
+            Self::Tuple(values, span) => {
+                let values = values.iter().map(ToTokens::to_token_stream).collect();
+                tokens.extend(tuple(values, generated_at(*span)));
+            }
         }
+    }
+}
+
+/// `(a, b,)`; what exceeds core's largest tuple is nested, in order.
+fn tuple(values: Vec<TokenStream>, span: Span) -> TokenStream {
+    if values.len() <= LARGEST_TUPLE {
+        quote_spanned!(span=> (#(#values,)*))
+    } else {
+        tuple(values.chunks(LARGEST_TUPLE).map(|some| tuple(some.to_vec(), span)).collect(), span)
     }
 }
 
@@ -138,6 +168,31 @@ pub(crate) fn run_name(option: &Ident, value: Expr, sink: &mut Sink) -> Value {
     written(value)
 }
 
+/// `true` or `false`.
+pub(crate) fn flag(option: &Ident, value: Expr, sink: &mut Sink) -> Value {
+    if let Some(other) = literal(&value).filter(|literal| !matches!(literal, Lit::Bool(_))) {
+        sink.at(other, format!("`{option}` is `true` or `false`: write `{option} = true`"));
+    }
+    written(value)
+}
+
+/// Something that no literal is: `what`, such as "a cache policy", made by `example`.
+pub(crate) fn object(
+    option: &Ident,
+    value: Expr,
+    what: &str,
+    example: &str,
+    sink: &mut Sink,
+) -> Value {
+    if let Some(other) = literal(&value) {
+        sink.at(
+            other,
+            format!("`{option}` is {what}, not a literal: write `{option} = {example}`"),
+        );
+    }
+    written(value)
+}
+
 /// A whole number.
 pub(crate) fn count(option: &Ident, value: Expr, sink: &mut Sink) -> Value {
     if negated(&value).is_some_and(is_number) {
@@ -188,171 +243,32 @@ pub(crate) fn tags(option: &Ident, value: Expr, sink: &mut Sink) -> Value {
     written(value)
 }
 
-/// One duration.
-pub(crate) fn duration(option: &Ident, value: Expr, sink: &mut Sink) -> Value {
-    if let Expr::Array(array) = ungrouped(&value) {
-        sink.at(
-            array,
-            format!("`{option}` takes one duration here, not a list: write `{option} = \"10s\"`"),
-        );
-        return written(value);
-    }
-    let number =
-        negated(&value).filter(|literal| is_number(literal)).or_else(|| literal(&value)).cloned();
-    match number {
-        Some(Lit::Str(text)) => match parse_duration(&text.value()) {
-            Ok(duration) => return Value::Duration(duration, text.span()),
-            Err(problem) => {
-                sink.at(
-                    &text,
-                    format!("`{option}` {problem}; write a duration such as \"1m 30s\""),
-                );
-            }
-        },
-        Some(number) if is_number(&number) => {
-            let example = number.to_token_stream().to_string();
-            let digits: String =
-                example.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
-            sink.at(
-                &value,
-                format!("`{option}` has no unit: durations are text, write `{option} = \"{digits}s\"` for seconds"),
-            );
-        }
-        Some(other) => {
-            sink.at(&other, format!("`{option}` is a duration: write `{option} = \"30s\"`"));
-        }
-        None => {}
-    }
-    written(value)
-}
-
-/// One duration, or a list of them.
-pub(crate) fn durations(option: &Ident, value: Expr, sink: &mut Sink) -> Value {
-    let Expr::Array(array) = ungrouped(&value) else {
-        return duration(option, value, sink);
-    };
-    if let Some(first_too_many) = array.elems.iter().nth(MOST_DELAYS) {
-        sink.at(
-            first_too_many,
-            format!(
-                "`{option}` lists {} delays, but at most {MOST_DELAYS} are allowed",
-                array.elems.len()
-            ),
-        );
-    }
-    Value::List(array.elems.iter().cloned().map(|delay| duration(option, delay, sink)).collect())
-}
-
-/// A list of asset keys.
-pub(crate) fn assets(option: &Ident, value: Expr, sink: &mut Sink) -> Value {
-    match ungrouped(&value) {
-        Expr::Array(array) => {
-            Value::List(array.elems.iter().cloned().map(|key| asset(key, sink)).collect())
-        }
-        Expr::Lit(_) => {
-            sink.at(
-                &value,
-                format!("`{option}` is a list: write `{option} = [\"s3://bucket/key\"]`"),
-            );
-            written(value)
-        }
-        _ => written(value),
-    }
-}
-
-/// One asset key.
-pub(crate) fn asset(value: Expr, sink: &mut Sink) -> Value {
-    match literal(&value) {
-        Some(Lit::Str(text)) => {
-            if let Some(problem) = asset_key_problem(&text.value()) {
-                sink.at(text, problem);
-            }
-        }
-        Some(other) => {
-            sink.at(other, "an asset's key is text: write a URI such as \"s3://bucket/key\"");
-        }
-        None => {}
-    }
-    written(value)
-}
-
-/// What is wrong with an asset key, in the order in which Prefect checks it.
-fn asset_key_problem(key: &str) -> Option<String> {
-    if let Some(found) = key.chars().find(|found| BANNED_IN_ASSET_KEYS.contains(found)) {
-        return Some(format!(
-            "asset key contains {found:?}, which no asset key can; write a URI without it"
-        ));
-    }
-    let length = key.chars().count();
-    if length > LONGEST_ASSET_KEY {
-        return Some(format!(
-            "asset key has {length} characters, but at most {LONGEST_ASSET_KEY} are allowed"
-        ));
-    }
-    let scheme = key.split_once("://").map(|(scheme, _)| scheme);
-    let valid = |scheme: &str| {
-        !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
-    };
-    match scheme {
-        Some(scheme) if valid(scheme) => None,
-        Some(scheme) => Some(format!(
-            "asset key has the scheme `{scheme}`, but a scheme is made of lower-case letters and digits: write a URI \
-             such as \"s3://bucket/key\""
-        )),
-        None => Some("asset key is not a URI; write one such as \"s3://bucket/key\"".to_owned()),
-    }
-}
-
-/// Reads text such as "1m 30s". Days and weeks count 24 hours and 7 days; months and years have no fixed length.
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    if text.trim().is_empty() {
-        return Err("is empty".to_owned());
-    }
-    if text.trim().bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
-        return Err(format!("has no unit: `{text}`"));
-    }
-    let span: Span = text.parse().map_err(|_| format!("is not a duration: `{text}`"))?;
-    if span.is_negative() {
-        return Err(format!("is negative: `{text}`"));
-    }
-    if span.get_years() != 0 || span.get_months() != 0 {
-        return Err(format!("counts months or years, which have no fixed length: `{text}`"));
-    }
-    let duration = span
-        .to_duration(SpanRelativeTo::days_are_24_hours())
-        .map_err(|_| format!("is out of range: `{text}`"))?;
-    Duration::try_from(duration).map_err(|_| format!("is out of range: `{text}`"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn value(expression: &str) -> Value {
+        written(syn::parse_str(expression).expect("an expression"))
+    }
+
     #[test]
-    fn durations_are_read_as_people_write_them() {
-        assert_eq!(parse_duration("1m 30s"), Ok(Duration::from_secs(90)));
-        assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
-        assert_eq!(parse_duration("1d"), Ok(Duration::from_secs(86_400)));
-        assert_eq!(parse_duration("0s"), Ok(Duration::ZERO));
-        for (text, problem) in [
-            ("", "is empty"),
-            ("30", "has no unit"),
-            ("-3s", "is negative"),
-            ("1mo", "counts months"),
-            ("soon", "is not a duration"),
-        ] {
-            assert!(parse_duration(text).is_err_and(|found| found.starts_with(problem)), "{text}");
+    fn policies_that_keep_nothing_are_known_by_their_last_name() {
+        for none in ["None", "Option::None", "no_cache()", "context::cache::no_cache()"] {
+            assert!(value(none).is_no_policy(), "{none}");
+        }
+        for policy in ["inputs()", "no_cache", "no_cache(1)", "None()", "no_cache() + inputs()"] {
+            assert!(!value(policy).is_no_policy(), "{policy}");
         }
     }
 
     #[test]
-    fn asset_keys_are_judged_as_prefect_does() {
-        for good in ["s3://b/k", "1a://x", "file:///data/rows.parquet", "s3://b/ключ"] {
-            assert_eq!(asset_key_problem(good), None, "{good}");
-        }
-        for bad in ["S3://x", "s-3://x", "foo", "", "://x", "s3://a b", "s3://a#b"] {
-            assert!(asset_key_problem(bad).is_some(), "{bad}");
-        }
-        assert!(asset_key_problem(&format!("s3://{}", "k".repeat(508))).is_some());
+    fn long_tuples_are_nested_in_order() {
+        let names = |count: usize| (0..count).map(|at| format!("{at}").parse().expect("a token"));
+        let tokens = |count: usize| tuple(names(count).collect(), Span::call_site()).to_string();
+        let compact = |count: usize| tokens(count).replace(' ', "");
+        assert_eq!(compact(1), "(0,)");
+        assert_eq!(compact(6), "(0,1,2,3,4,5,)");
+        assert_eq!(compact(8), "((0,1,2,3,4,5,),(6,7,),)");
+        assert!(compact(37).starts_with("(((0,"), "{}", compact(37));
     }
 }
