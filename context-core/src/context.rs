@@ -29,6 +29,7 @@ mod settings;
 mod spawn;
 mod tags;
 mod task_run;
+mod transaction;
 
 use std::future::Future;
 
@@ -47,10 +48,12 @@ pub use settings::SettingsContext;
 pub use spawn::{InCurrentContext, spawn, spawn_blocking, thread};
 pub use tags::{TagScope, TagsBlock, TagsContext, TagsGuard, enter_tags};
 pub use task_run::TaskRunContext;
+pub use transaction::{get_transaction, transaction};
 
 pub(crate) use flow_run::FlowRunData;
 pub(crate) use frame::{Attention, Frame, LiveTask, TaskDetails};
 pub(crate) use ledger::Ledger;
+pub(crate) use transaction::{AttemptEnd, TaskTransactions};
 
 /// What becomes of a kind of context when code is spawned or a snapshot is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

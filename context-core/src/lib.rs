@@ -10,13 +10,15 @@
 //! | engine | [`engine`] |
 //! | ambient | [`context`] |
 //! | catalogue | [`registry`], [`definition`] |
-//! | services | [`record`], [`summary`] |
+//! | services | [`record`], [`results`], [`cache`], [`transaction`], [`concurrency`], [`summary`] |
 //! | mechanism | `stack`, `runner` |
 //! | values | [`tags`], [`parameters`], [`names`], [`state`], [`hook`], [`asset`], [`settings`] |
 //! | ground | [`id`], [`clock`], [`secret`] |
 
 pub mod asset;
+pub mod cache;
 pub mod clock;
+pub mod concurrency;
 pub mod context;
 pub mod definition;
 pub mod engine;
@@ -29,6 +31,7 @@ pub mod private;
 pub mod program;
 pub mod record;
 pub mod registry;
+pub mod results;
 mod runner;
 pub mod runtime;
 pub mod secret;
@@ -37,3 +40,4 @@ mod stack;
 pub mod state;
 pub mod summary;
 pub mod tags;
+pub mod transaction;

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread, ThreadId};
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
+use tokio::runtime::{Builder, EnterGuard, Handle, Runtime, RuntimeFlavor};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Sleep;
 
@@ -75,6 +75,11 @@ impl Runner {
     /// The only thread on which submitted work makes progress, if there is only one: it must not block.
     pub(crate) const fn driving_thread(&self) -> Option<ThreadId> {
         self.driving_thread
+    }
+
+    /// Makes this runtime the current one of the thread, for timers and the like, until the guard is dropped.
+    pub(crate) fn enter(&self) -> EnterGuard<'_> {
+        self.handle.enter()
     }
 
     /// Runs `future`.

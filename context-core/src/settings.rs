@@ -10,21 +10,24 @@
 //!
 //! This module reads the environment, but no files, and does not know which settings are current.
 
+mod change;
+mod reader;
 mod source;
 mod value;
+mod values;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::secret::{Secret, Secrets};
-use source::{Found, first};
-use value::{ApiUrl, Delays, ProfileName, Setting};
+use reader::Reader;
+use values::Values;
 
 pub(crate) use source::environment;
-pub use value::{LoggingLevel, SettingsError, Summary};
+pub use value::{DefaultSerializer, LoggingLevel, SettingsError, Summary};
 
 /// The settings of a process, a profile, or a scope. Cheap to clone.
 ///
@@ -49,25 +52,6 @@ pub use value::{LoggingLevel, SettingsError, Summary};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings(Arc<Values>);
 
-#[derive(Clone, Debug, PartialEq)]
-struct Values {
-    home: PathBuf,
-    profile: String,
-    api_url: Option<ApiUrl>,
-    api_key: Option<Secret<String>>,
-    api_auth_string: Option<Secret<String>>,
-    logging_level: LoggingLevel,
-    tasks_default_retries: u32,
-    // Invariant of both: never empty.
-    tasks_default_retry_delay: Box<[Duration]>,
-    flows_default_retries: u32,
-    flows_default_retry_delay: Box<[Duration]>,
-    summary: Summary,
-}
-
-/// The profile that is active when none is named. Prefect has a built-in profile of this name.
-const DEFAULT_PROFILE: &str = "ephemeral";
-
 impl Default for Settings {
     /// What holds when nothing is set, not even a home directory: Prefect's home is then
     /// `.prefect` in the current directory.
@@ -88,31 +72,9 @@ impl Settings {
     ///
     /// Returns the settings, and an error for each variable whose default was taken instead.
     pub fn from_source(lookup: impl Fn(&str) -> Option<String>) -> (Self, Vec<SettingsError>) {
-        let mut reader = Reader { lookup, problems: Vec::new() };
-        let values = Values {
-            home: reader.home(),
-            profile: reader.profile(),
-            api_url: reader.setting(&["PREFECT_API_URL"]),
-            api_key: reader.secret("PREFECT_API_KEY"),
-            api_auth_string: reader.secret("PREFECT_API_AUTH_STRING"),
-            logging_level: reader.setting(&["PREFECT_LOGGING_LEVEL"]).unwrap_or_default(),
-            tasks_default_retries: reader
-                .setting(&["PREFECT_TASKS_DEFAULT_RETRIES", "PREFECT_TASK_DEFAULT_RETRIES"])
-                .unwrap_or_default(),
-            tasks_default_retry_delay: reader.delays(&[
-                "PREFECT_TASKS_DEFAULT_RETRY_DELAY_SECONDS",
-                "PREFECT_TASK_DEFAULT_RETRY_DELAY_SECONDS",
-            ]),
-            flows_default_retries: reader
-                .setting(&["PREFECT_FLOWS_DEFAULT_RETRIES", "PREFECT_FLOW_DEFAULT_RETRIES"])
-                .unwrap_or_default(),
-            flows_default_retry_delay: reader.delays(&[
-                "PREFECT_FLOWS_DEFAULT_RETRY_DELAY_SECONDS",
-                "PREFECT_FLOW_DEFAULT_RETRY_DELAY_SECONDS",
-            ]),
-            summary: reader.setting(&["CONTEXT_SUMMARY"]).unwrap_or_default(),
-        };
-        (Self(Arc::new(values)), reader.problems)
+        let mut reader = Reader::new(lookup);
+        let values = reader.values();
+        (Self(Arc::new(values)), reader.into_problems())
     }
 
     /// `PREFECT_HOME`: the directory of profiles, results and the embedded store. Default
@@ -124,6 +86,11 @@ impl Settings {
     /// `PREFECT_PROFILE`: the name of the active profile. Default `ephemeral`.
     pub fn profile(&self) -> &str {
         &self.0.profile
+    }
+
+    /// `PREFECT_DEBUG_MODE`: whether the logging level is DEBUG, whatever else is set. Default no.
+    pub fn debug_mode(&self) -> bool {
+        self.0.debug_mode
     }
 
     /// `PREFECT_API_URL`: the base address of the Prefect API, without a slash at the end. Default
@@ -142,9 +109,38 @@ impl Settings {
         self.0.api_auth_string.as_ref()
     }
 
-    /// `PREFECT_LOGGING_LEVEL`. Default INFO.
+    /// `PREFECT_LOGGING_LEVEL`. Default INFO. In [debug mode](Self::debug_mode) always DEBUG.
     pub fn logging_level(&self) -> LoggingLevel {
-        self.0.logging_level
+        self.0.effective_logging_level()
+    }
+
+    /// `PREFECT_LOGGING_LOG_PRINTS`: whether what runs print is logged, where a flow or task does
+    /// not say. Default no.
+    pub fn logging_log_prints(&self) -> bool {
+        self.0.logging_log_prints
+    }
+
+    /// `PREFECT_LOGGING_COLORS`: whether output to a terminal is coloured. Default yes.
+    pub fn logging_colors(&self) -> bool {
+        self.0.logging_colors
+    }
+
+    /// `PREFECT_RESULTS_DEFAULT_SERIALIZER`: how results are written where nothing else is said.
+    /// Default `json`; Prefect's is `pickle`, which only Python can read.
+    pub fn results_default_serializer(&self) -> DefaultSerializer {
+        self.0.results_default_serializer
+    }
+
+    /// `PREFECT_RESULTS_PERSIST_BY_DEFAULT`: whether results are stored where nothing else is said.
+    /// Default no.
+    pub fn results_persist_by_default(&self) -> bool {
+        self.0.results_persist_by_default
+    }
+
+    /// `PREFECT_RESULTS_LOCAL_STORAGE_PATH`: the directory of stored results. Default `storage` in
+    /// the [home](Self::home) directory.
+    pub fn results_local_storage_path(&self) -> &Path {
+        &self.0.derived.local_storage_path
     }
 
     /// `PREFECT_TASKS_DEFAULT_RETRIES`: retries of a task that does not say. Default 0.
@@ -156,6 +152,35 @@ impl Settings {
     /// the last one for all further retries. Never empty. Default zero.
     pub fn tasks_default_retry_delay(&self) -> &[Duration] {
         &self.0.tasks_default_retry_delay
+    }
+
+    /// `PREFECT_TASKS_DEFAULT_PERSIST_RESULT`: whether a task that does not say stores its result.
+    /// A value, also `false`, comes before what the calling flow does. Default none.
+    pub fn tasks_default_persist_result(&self) -> Option<bool> {
+        self.0.tasks_default_persist_result
+    }
+
+    /// `PREFECT_TASKS_REFRESH_CACHE`: whether tasks that do not say run again and overwrite what
+    /// is cached. Default no.
+    pub fn tasks_refresh_cache(&self) -> bool {
+        self.0.tasks_refresh_cache
+    }
+
+    /// `PREFECT_TASKS_DEFAULT_NO_CACHE`: whether tasks without a cache policy are not cached.
+    /// Default no.
+    pub fn tasks_default_no_cache(&self) -> bool {
+        self.0.tasks_default_no_cache
+    }
+
+    /// `PREFECT_TASKS_DISABLE_CACHING`: whether no task is cached, whatever its policy. Default no.
+    pub fn tasks_disable_caching(&self) -> bool {
+        self.0.tasks_disable_caching
+    }
+
+    /// `PREFECT_TASKS_RUNNER_THREAD_POOL_MAX_WORKERS`: the number of threads of a thread pool that
+    /// does not say, at least one. Default none: the pool decides.
+    pub fn tasks_runner_thread_pool_max_workers(&self) -> Option<usize> {
+        self.0.tasks_runner_thread_pool_max_workers.map(usize::from)
     }
 
     /// `PREFECT_FLOWS_DEFAULT_RETRIES`: retries of a flow that does not say. Default 0.
@@ -175,184 +200,16 @@ impl Settings {
 
     /// The settings as JSON, in the nesting that Prefect gives them.
     pub fn serialize(&self, secrets: Secrets) -> Value {
-        let values = &*self.0;
-        let secret = |value: &Option<Secret<String>>| {
-            value.as_ref().map(|secret| secrets.text(secret).to_owned())
-        };
-        json!({
-            "home": values.home.to_string_lossy(),
-            "profile": values.profile,
-            "api": {
-                "url": values.api_url.as_ref().map(|url| match secrets {
-                    Secrets::Masked => url.masked(),
-                    Secrets::Included => url.0.clone(),
-                }),
-                "key": secret(&values.api_key),
-                "auth_string": secret(&values.api_auth_string),
-            },
-            "logging": { "level": values.logging_level },
-            "tasks": {
-                "default_retries": values.tasks_default_retries,
-                "default_retry_delay_seconds": seconds(&values.tasks_default_retry_delay),
-            },
-            "flows": {
-                "default_retries": values.flows_default_retries,
-                "default_retry_delay_seconds": seconds(&values.flows_default_retry_delay),
-            },
-            "context": { "summary": values.summary },
-        })
+        self.0.serialize(secrets)
     }
 
-    fn change(&self, change: impl FnOnce(&mut Values)) -> Self {
-        let mut copy = self.clone();
-        change(Arc::make_mut(&mut copy.0));
-        copy
-    }
-}
-
-/// Changed copies.
-impl Settings {
-    /// A copy with another home directory.
-    #[must_use]
-    pub fn with_home(&self, home: impl Into<PathBuf>) -> Self {
-        self.change(|values| values.home = home.into())
-    }
-
-    /// A copy under another profile's name. Does not read that profile.
-    #[must_use]
-    pub fn with_profile(&self, name: impl Into<String>) -> Self {
-        self.change(|values| values.profile = name.into())
-    }
-
-    /// A copy with another API address, or none.
+    /// Whether a setting that changes how runs behave is not at its default: retries, their delays,
+    /// whether results are stored, whether tasks are cached.
     ///
-    /// # Errors
-    ///
-    /// Returns an error if the address is not one of HTTP.
-    pub fn with_api_url(&self, url: Option<&str>) -> Result<Self, SettingsError> {
-        let url = url.map(|text| parse("PREFECT_API_URL", text)).transpose()?;
-        Ok(self.change(|values| values.api_url = url))
-    }
-
-    /// A copy with another API key, or none.
-    #[must_use]
-    pub fn with_api_key(&self, key: Option<Secret<String>>) -> Self {
-        self.change(|values| values.api_key = key)
-    }
-
-    /// A copy with another `user:password`, or none.
-    #[must_use]
-    pub fn with_api_auth_string(&self, auth_string: Option<Secret<String>>) -> Self {
-        self.change(|values| values.api_auth_string = auth_string)
-    }
-
-    /// A copy with another logging level.
-    #[must_use]
-    pub fn with_logging_level(&self, level: LoggingLevel) -> Self {
-        self.change(|values| values.logging_level = level)
-    }
-
-    /// A copy with another number of retries for tasks.
-    #[must_use]
-    pub fn with_tasks_default_retries(&self, retries: u32) -> Self {
-        self.change(|values| values.tasks_default_retries = retries)
-    }
-
-    /// A copy with other delays between the retries of tasks. An empty list means no delay.
-    #[must_use]
-    pub fn with_tasks_default_retry_delay(
-        &self,
-        delays: impl IntoIterator<Item = Duration>,
-    ) -> Self {
-        self.change(|values| values.tasks_default_retry_delay = not_empty(delays))
-    }
-
-    /// A copy with another number of retries for flows.
-    #[must_use]
-    pub fn with_flows_default_retries(&self, retries: u32) -> Self {
-        self.change(|values| values.flows_default_retries = retries)
-    }
-
-    /// A copy with other delays between the retries of flows. An empty list means no delay.
-    #[must_use]
-    pub fn with_flows_default_retry_delay(
-        &self,
-        delays: impl IntoIterator<Item = Duration>,
-    ) -> Self {
-        self.change(|values| values.flows_default_retry_delay = not_empty(delays))
-    }
-
-    /// A copy that prints summaries at other times.
-    #[must_use]
-    pub fn with_summary(&self, summary: Summary) -> Self {
-        self.change(|values| values.summary = summary)
-    }
-}
-
-fn not_empty(delays: impl IntoIterator<Item = Duration>) -> Box<[Duration]> {
-    let delays: Box<[_]> = delays.into_iter().collect();
-    if delays.is_empty() { no_delay() } else { delays }
-}
-
-fn no_delay() -> Box<[Duration]> {
-    Box::new([Duration::ZERO])
-}
-
-/// A number or a list of numbers, as Prefect writes them.
-fn seconds(delays: &[Duration]) -> Value {
-    match delays {
-        [delay] => json!(delay.as_secs_f64()),
-        _ => delays.iter().map(Duration::as_secs_f64).collect(),
-    }
-}
-
-fn parse<T: Setting>(variable: &'static str, text: &str) -> Result<T, SettingsError> {
-    let invalid = || SettingsError { variable, value: text.to_owned(), allowed: T::ALLOWED };
-    T::parse(text.trim()).ok_or_else(invalid)
-}
-
-struct Reader<F> {
-    lookup: F,
-    problems: Vec<SettingsError>,
-}
-
-impl<F: Fn(&str) -> Option<String>> Reader<F> {
-    /// The value of the first of `names` that is set, or `None` and perhaps a problem.
-    fn setting<T: Setting>(&mut self, names: &[&'static str]) -> Option<T> {
-        let Found { variable, value } = first(&self.lookup, names)?;
-        self.accept(parse(variable, &value))
-    }
-
-    fn accept<T>(&mut self, parsed: Result<T, SettingsError>) -> Option<T> {
-        parsed.map_err(|problem| self.problems.push(problem)).ok()
-    }
-
-    fn secret(&self, name: &'static str) -> Option<Secret<String>> {
-        first(&self.lookup, &[name]).map(|found| Secret::new(found.value))
-    }
-
-    fn delays(&mut self, names: &[&'static str]) -> Box<[Duration]> {
-        self.setting(names).map_or_else(no_delay, |Delays(delays)| delays)
-    }
-
-    fn profile(&mut self) -> String {
-        const NAME: &str = "PREFECT_PROFILE";
-        (self.lookup)(NAME)
-            .and_then(|text| self.accept(parse(NAME, &text)))
-            .map_or_else(|| DEFAULT_PROFILE.to_owned(), |ProfileName(name)| name)
-    }
-
-    /// `PREFECT_HOME` with a leading `~` replaced.
-    fn home(&self) -> PathBuf {
-        let user = first(&self.lookup, &["HOME", "USERPROFILE"]);
-        let user = user.map_or_else(PathBuf::new, |found| PathBuf::from(found.value));
-        match first(&self.lookup, &["PREFECT_HOME"]) {
-            None => user.join(".prefect"),
-            Some(Found { value, .. }) => match Path::new(&value).strip_prefix("~") {
-                Ok(below) => user.join(below),
-                Err(_) => value.into(),
-            },
-        }
+    /// A run that finds `false` need not look at any of them.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the engine asks this for each run"))]
+    pub(crate) fn shapes_runs(&self) -> bool {
+        self.0.derived.shapes_runs
     }
 }
 

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use super::client::ClientLink;
+use super::transaction::{TaskTransactions, TransactionSlot};
 use super::{
     AssetContext, AsyncClientContext, ContextModel, DeploymentContext, FlowRunContext,
     SettingsContext, SyncClientContext,
@@ -45,6 +46,7 @@ pub(super) struct Outer {
     pub(super) settings: Option<SettingsContext>,
     pub(super) assets: Option<AssetContext>,
     pub(super) deployment: Option<DeploymentContext>,
+    pub(super) transaction: Option<TransactionSlot>,
     /// The clients of both kinds of client context.
     pub(super) clients: Option<Arc<ClientLink>>,
 }
@@ -71,6 +73,7 @@ pub(crate) struct LiveTask {
     pub(crate) run_count: u32,
     /// What most task runs do not have.
     pub(crate) details: Option<Arc<TaskDetails>>,
+    pub(crate) transactions: TaskTransactions,
 }
 
 /// What a task run has besides the essentials.

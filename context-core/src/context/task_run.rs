@@ -122,7 +122,10 @@ impl TaskRunContext {
     fn changed(&self, change: impl FnOnce(&mut TaskDetails)) -> Self {
         let mut details = self.details().cloned().unwrap_or_default();
         change(&mut details);
-        let live = LiveTask { details: Some(Arc::new(details)), ..self.live().clone() };
+        let live = self.live();
+        // The copy is of the same run, so it must be in the same transaction: made now, as it could not be shared later.
+        live.transactions.get_or_make(live.definition);
+        let live = LiveTask { details: Some(Arc::new(details)), ..live.clone() };
         Self(Frame::with_task(Some(&self.0), live))
     }
 

@@ -31,13 +31,15 @@ pub struct ParameterSink {
     text: Vec<u8>,
     len: usize,
     remaining: usize,
+    /// The positions of what is recorded as the name of its type.
+    opaque: Vec<usize>,
 }
 
 impl ParameterSink {
     /// A sink that keeps values up to `limit_bytes` of JSON altogether. Names and the type names
     /// that stand for other values are not counted.
     pub const fn new(limit_bytes: usize) -> Self {
-        Self { text: Vec::new(), len: 0, remaining: limit_bytes }
+        Self { text: Vec::new(), len: 0, remaining: limit_bytes, opaque: Vec::new() }
     }
 
     /// Adds a value as JSON.
@@ -103,8 +105,14 @@ impl ParameterSink {
         self.text.push(b':');
     }
 
+    /// The positions, from 0, of the arguments that are recorded as the names of their types.
+    pub(crate) fn opaque(&self) -> &[usize] {
+        &self.opaque
+    }
+
     #[cold]
     fn add_type_name<T: ?Sized>(&mut self) {
+        self.opaque.push(self.len - 1);
         self.add_text(&format!("<{}>", ShortTypeName::of::<T>()));
     }
 

@@ -5,7 +5,7 @@ use super::*;
 use crate::clock::Timestamp;
 use crate::context::{
     ContextModel, DeploymentContext, FlowRunContext, FlowRunData, Frame, Ledger, LiveTask,
-    SettingsContext, TagsContext, TaskDetails,
+    SettingsContext, TagsContext, TaskDetails, TaskTransactions,
 };
 use crate::definition::{FlowDefinition, FlowOptions, Meta, TaskDefinition, TaskOptions};
 use crate::id::{FlowRunId, TaskRunId};
@@ -62,6 +62,7 @@ fn in_task<R>(id: TaskRunId, f: impl FnOnce() -> R) -> R {
         start_time: BEGAN,
         run_count: 3,
         details: Some(Arc::new(details)),
+        transactions: TaskTransactions::default(),
     };
     let frame = Frame::with_task(stack::current::<Frame>().as_ref(), live);
     stack::within(Some(frame), f)

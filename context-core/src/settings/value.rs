@@ -1,6 +1,7 @@
 //! The kinds of values that settings have, and how they are read from text.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -51,6 +52,19 @@ pub enum Summary {
     Never,
 }
 
+/// How results are written where neither a flow nor a task says it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
+pub enum DefaultSerializer {
+    /// `json`.
+    #[default]
+    #[serde(rename = "json")]
+    Json,
+    /// `compressed/json`.
+    #[serde(rename = "compressed/json")]
+    CompressedJson,
+}
+
 /// What a setting's text may be, and what it means.
 pub(super) trait Setting: Sized {
     /// Completes "must be …".
@@ -84,6 +98,40 @@ impl Setting for Summary {
             "never" => Self::Never,
             _ => return None,
         })
+    }
+}
+
+impl Setting for DefaultSerializer {
+    const ALLOWED: &'static str =
+        "json or compressed/json (pickle, the default of Prefect, is Python's own format)";
+
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text.to_ascii_lowercase().as_str() {
+            "json" => Self::Json,
+            "compressed/json" => Self::CompressedJson,
+            _ => return None,
+        })
+    }
+}
+
+impl Setting for bool {
+    const ALLOWED: &'static str = "true or false";
+
+    /// The words that Prefect reads.
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text.to_ascii_lowercase().as_str() {
+            "true" | "t" | "yes" | "y" | "on" | "1" => true,
+            "false" | "f" | "no" | "n" | "off" | "0" => false,
+            _ => return None,
+        })
+    }
+}
+
+impl Setting for NonZeroUsize {
+    const ALLOWED: &'static str = "a whole number of at least 1";
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::from_str(text).ok()
     }
 }
 
@@ -173,6 +221,15 @@ impl fmt::Display for Summary {
     }
 }
 
+impl fmt::Display for DefaultSerializer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Json => "json",
+            Self::CompressedJson => "compressed/json",
+        })
+    }
+}
+
 impl fmt::Display for LoggingLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -215,6 +272,16 @@ mod tests {
     }
 
     #[test]
+    fn yes_and_no_are_read_as_prefect_reads_them() {
+        for (words, meaning) in [("true T Yes y on 1", true), ("False f NO n off 0", false)] {
+            assert!(words.split(' ').all(|word| bool::parse(word) == Some(meaning)));
+        }
+        for wrong in ["", "2", "truee", "none"] {
+            assert_eq!(bool::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
     fn words_are_read_in_any_case_and_shown_in_one() {
         for text in ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] {
             let level = LoggingLevel::parse(&text.to_lowercase()).unwrap();
@@ -225,6 +292,11 @@ mod tests {
             let summary = Summary::parse(&text.to_uppercase()).unwrap();
             assert_eq!(summary.to_string(), text);
             assert_eq!(serde_json::to_value(summary).unwrap(), text);
+        }
+        for text in ["json", "compressed/json"] {
+            let serializer = DefaultSerializer::parse(&text.to_uppercase()).unwrap();
+            assert_eq!(serializer.to_string(), text);
+            assert_eq!(serde_json::to_value(serializer).unwrap(), text);
         }
         assert!(LoggingLevel::Debug < LoggingLevel::Critical);
     }

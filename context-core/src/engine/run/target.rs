@@ -6,6 +6,7 @@ use super::warn_of_lost_context;
 use crate::clock::Timestamp;
 use crate::context::{
     AssetContext, FlowRunContext, FlowRunData, Frame, Ledger, LiveTask, TaskDetails,
+    TaskTransactions,
 };
 use crate::definition::{FlowDefinition, FlowOptions, TaskDefinition, TaskOptions};
 use crate::id::{FlowRunId, TaskRunId};
@@ -113,6 +114,7 @@ impl TaskTarget {
             start_time: self.start_time.unwrap_or_else(Timestamp::now),
             run_count,
             details: self.details.clone(),
+            transactions: TaskTransactions::under(before),
         };
         Frame::with_task(before, live)
     }

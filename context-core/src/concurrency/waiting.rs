@@ -1,0 +1,83 @@
+//! The future of one who waits for slots.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::limits::Limits;
+use super::line::{Request, Ticket};
+use super::registry::{Answer, Outcome, Progress};
+use super::{ConcurrencyError, ConcurrencySlots};
+use crate::runner;
+
+type Timer = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Takes slots, as soon as they are free.
+pub(super) async fn acquire(
+    limits: &'static Limits,
+    request: Request,
+    timeout: Option<Duration>,
+) -> Result<ConcurrencySlots, ConcurrencyError> {
+    let slots = request.slots;
+    let names = timeout.map(|_| request.names.clone()).unwrap_or_default();
+    let ticket = match limits.request(request)? {
+        Answer::Granted(taken) => return Ok(ConcurrencySlots::new(limits, taken, slots)),
+        Answer::Wait(ticket) => ticket,
+    };
+    let deadline = timeout.map(timer);
+    let waiting = Waiting { limits, ticket: Some(ticket), deadline, retry: None };
+    match waiting.await {
+        Some(outcome) => Ok(ConcurrencySlots::new(limits, outcome?, slots)),
+        None => Err(ConcurrencyError::TimedOut {
+            names: names.iter().map(|name| (**name).to_owned()).collect(),
+            timeout: timeout.unwrap_or_default(),
+        }),
+    }
+}
+
+fn timer(duration: Duration) -> Timer {
+    Box::pin(runner::sleep(duration))
+}
+
+/// Waits in line. Leaves it when dropped. Gives `None` if the deadline was reached.
+struct Waiting {
+    limits: &'static Limits,
+    // Until there is an outcome.
+    ticket: Option<Ticket>,
+    deadline: Option<Timer>,
+    retry: Option<Timer>,
+}
+
+impl Future for Waiting {
+    type Output = Option<Outcome>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let Some(ticket) = this.ticket else { return Poll::Pending };
+        let wait = match this.limits.progress(ticket, cx.waker()) {
+            Progress::Done(outcome) => {
+                this.ticket = None;
+                return Poll::Ready(Some(outcome));
+            }
+            Progress::Wait(wait) => wait,
+        };
+        if this.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready()) {
+            // When this is dropped the line is left, and slots given in the meantime go back.
+            return Poll::Ready(None);
+        }
+        this.retry = wait.map(timer);
+        if this.retry.as_mut().is_some_and(|retry| retry.as_mut().poll(cx).is_ready()) {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            self.limits.leave(ticket);
+        }
+    }
+}
