@@ -20,7 +20,6 @@
 //! # Ok::<(), context_core::concurrency::ConcurrencyError>(())
 //! ```
 
-mod block;
 mod bucket;
 mod error;
 mod limits;
@@ -29,7 +28,6 @@ mod names;
 mod rate;
 mod registry;
 mod slots;
-#[cfg_attr(not(test), expect(dead_code, reason = "the engine takes them before Running"))]
 mod tags;
 mod waiting;
 
@@ -37,12 +35,13 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::runner;
+
 pub use error::ConcurrencyError;
 pub use line::ConcurrencyLimit;
 pub use names::LimitNames;
 pub use rate::{RateLimit, rate_limit};
 pub use slots::ConcurrencySlots;
-#[cfg_attr(not(test), expect(unused_imports, reason = "the engine takes them before Running"))]
 pub(crate) use tags::{TagSlots, tag_limits_exist, take_tags, try_take_tags};
 
 use limits::Limits;
@@ -188,7 +187,7 @@ impl Concurrency {
     ///
     /// As [`acquire`](Self::acquire).
     pub fn acquire_blocking(self) -> Result<ConcurrencySlots, ConcurrencyError> {
-        block::block_on(self.acquire())
+        runner::block_on(Box::pin(self.acquire()))
     }
 
     fn request(self) -> Request {

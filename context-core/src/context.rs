@@ -23,6 +23,7 @@ mod deployment;
 mod flow_run;
 mod frame;
 mod ledger;
+mod results;
 mod run;
 mod scope;
 mod settings;
@@ -53,6 +54,7 @@ pub use transaction::{get_transaction, transaction};
 pub(crate) use flow_run::FlowRunData;
 pub(crate) use frame::{Attention, Frame, LiveTask, TaskDetails};
 pub(crate) use ledger::Ledger;
+pub(crate) use results::ResultScope;
 pub(crate) use transaction::{AttemptEnd, TaskTransactions};
 
 /// What becomes of a kind of context when code is spawned or a snapshot is written.

@@ -8,16 +8,23 @@
 mod extra;
 mod hooks;
 mod options;
+mod persistence;
 mod retry;
 
 use std::fmt;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
+use crate::cache::CodeSource;
+
+pub use extra::TransactionHook;
 pub use hooks::{FlowHook, FlowHookArguments, RetryCondition, TaskHook, TaskHookArguments};
 pub use options::{FlowOptions, TaskOptions};
+pub use persistence::IntoSerializer;
 pub use retry::{IntoRetryDelay, RetryDelay, exponential_backoff};
 
+pub(crate) use extra::TaskExtra;
 pub(crate) use hooks::Moment;
+pub(crate) use persistence::{CachingDefaults, Keeping, Resolved};
 
 /// What the macro reads off an annotated function.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +70,7 @@ impl Meta {
 pub struct TaskDefinition {
     meta: Meta,
     options: LazyLock<TaskOptions>,
+    source: OnceLock<CodeSource>,
 }
 
 /// A flow: one annotated function.
@@ -74,7 +82,15 @@ pub struct FlowDefinition {
 impl TaskDefinition {
     /// A definition as the macros make it; `options` is evaluated once, at the first use.
     pub const fn new(meta: Meta, options: fn() -> TaskOptions) -> Self {
-        Self { meta, options: LazyLock::new(options) }
+        Self { meta, options: LazyLock::new(options), source: OnceLock::new() }
+    }
+
+    /// What tells the task's code from other code, for cache keys: the module, the name, and a hash of the source.
+    pub(crate) fn code_source(&self) -> &CodeSource {
+        self.source.get_or_init(|| {
+            let Meta { module, name, source_hash, .. } = self.meta;
+            CodeSource::new(format!("{module}::{name} {source_hash}"))
+        })
     }
 
     /// What the macro read off the function.

@@ -9,6 +9,7 @@
 mod blocking;
 mod body;
 mod call;
+mod codec;
 mod future;
 mod futures;
 mod glue;
@@ -29,6 +30,7 @@ pub use body::{
     assert_output_carries_run_error,
 };
 pub use call::{flow_async, task_async};
+pub use codec::{Codec, CodecProbe, KeptSuccess, KeptValue, MakesCodec, NotKept};
 pub use future::TaskFuture;
 pub use futures::TaskFutures;
 pub use glue::{CarriesRunError, Fallible, Glue, Verdict, probe};

@@ -42,6 +42,8 @@ struct Encoded {
     // Invariant: a JSON object with `len` members, at least one.
     text: String,
     len: usize,
+    /// The positions of what is recorded as the name of its type.
+    opaque: Vec<usize>,
     parsed: OnceLock<Vec<(Arc<str>, Value)>>,
 }
 
@@ -49,8 +51,13 @@ impl Parameters {
     /// No parameters. Needs no allocation.
     pub const EMPTY: Self = Self(None);
 
-    fn new(text: String, len: usize) -> Self {
-        Self(Some(Arc::new(Encoded { text, len, parsed: OnceLock::new() })))
+    fn new(text: String, len: usize, opaque: Vec<usize>) -> Self {
+        Self(Some(Arc::new(Encoded { text, len, opaque, parsed: OnceLock::new() })))
+    }
+
+    /// True if the parameter at `position`, from 0, is recorded as the name of its type.
+    pub(crate) fn is_opaque(&self, position: usize) -> bool {
+        self.0.as_ref().is_some_and(|encoded| encoded.opaque.contains(&position))
     }
 
     /// The number of parameters.

@@ -207,7 +207,6 @@ impl Settings {
     /// whether results are stored, whether tasks are cached.
     ///
     /// A run that finds `false` need not look at any of them.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the engine asks this for each run"))]
     pub(crate) fn shapes_runs(&self) -> bool {
         self.0.derived.shapes_runs
     }

@@ -174,6 +174,20 @@ impl Run {
         self.settings.iter().find(|setting| setting.option == name)
     }
 
+    /// True if the attribute says that results are kept, or found again.
+    pub(crate) fn keeps_result(&self) -> bool {
+        const KEEPING: [&str; 7] = [
+            "persist_result",
+            "result_storage",
+            "result_serializer",
+            "result_storage_key",
+            "cache_policy",
+            "cache_key_fn",
+            "cache_expiration",
+        ];
+        KEEPING.iter().any(|option| self.setting(option).is_some())
+    }
+
     /// The doc comment as text.
     pub(crate) fn doc(&self) -> String {
         let lines: Vec<String> = self.function.attrs.iter().filter_map(doc_line).collect();

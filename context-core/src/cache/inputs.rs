@@ -65,6 +65,10 @@ impl KeyInputs {
 
     /// Adds a value. One whose `Serialize` fails is an error only for keys that depend on it.
     pub fn add<T: Serialize + ?Sized>(&mut self, name: impl Into<Cow<'static, str>>, value: &T) {
+        if self.text.capacity() == 0 {
+            // Room for two or three small arguments.
+            self.text.reserve(64);
+        }
         let start = self.text.len();
         let value = match python::write(&mut self.text, value) {
             Ok(()) => Ok(start..self.text.len()),

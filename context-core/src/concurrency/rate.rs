@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::limits::Limits;
 use super::line::{Kind, Request, Unknown};
 use super::waiting::acquire;
-use super::{ConcurrencyError, LimitNames, PROCESS, block};
+use super::{ConcurrencyError, LimitNames, PROCESS};
+use crate::runner;
 
 /// Slots that are to be taken and come back by themselves, at the rates of the limits.
 ///
@@ -77,7 +78,7 @@ impl RateLimit {
     ///
     /// As [`acquire`](Self::acquire).
     pub fn acquire_blocking(self) -> Result<(), ConcurrencyError> {
-        block::block_on(self.acquire())
+        runner::block_on(Box::pin(self.acquire()))
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::{Barrier, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use super::block::block_on;
 use futures::FutureExt as _;
+use futures::executor::block_on;
 use tokio::task::JoinSet;
 
 use super::*;

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use super::client::ClientLink;
+use super::results::ResultScope;
 use super::transaction::{TaskTransactions, TransactionSlot};
 use super::{
     AssetContext, AsyncClientContext, ContextModel, DeploymentContext, FlowRunContext,
@@ -47,6 +48,9 @@ pub(super) struct Outer {
     pub(super) assets: Option<AssetContext>,
     pub(super) deployment: Option<DeploymentContext>,
     pub(super) transaction: Option<TransactionSlot>,
+    pub(super) results: Option<Arc<ResultScope>>,
+    /// True if any of these changes what task runs do besides their attempts.
+    shaped: bool,
     /// The clients of both kinds of client context.
     pub(super) clients: Option<Arc<ClientLink>>,
 }
@@ -142,6 +146,7 @@ impl Frame {
         let core = current.and_then(|frame| frame.core.as_deref());
         let mut outer = core.and_then(|core| core.outer.as_deref().cloned()).unwrap_or_default();
         change(&mut outer);
+        outer.shaped = outer.shapes_tasks();
         let tags = core.and_then(|core| core.tags.clone());
         Arc::new(Self {
             core: Some(Arc::new(Core { outer: Some(Arc::new(outer)), tags })),
@@ -168,6 +173,16 @@ impl Frame {
             core => core.cloned(),
         };
         Arc::new(Self { core, task: TaskSlot::Here(task) })
+    }
+
+    /// A frame like `current` without a task run.
+    pub(crate) fn without_task(current: &Arc<Self>) -> Arc<Self> {
+        Arc::new(Self { core: current.core.clone(), task: TaskSlot::None })
+    }
+
+    /// The deployment that the flow run belongs to.
+    pub(crate) fn deployment(&self) -> Option<&DeploymentContext> {
+        self.outer()?.deployment.as_ref()
     }
 
     /// A frame like `current` whose innermost task run is that of `frame`.
@@ -249,6 +264,15 @@ impl Frame {
         }
     }
 
+    /// True if something around task runs called here changes what they do besides their attempts.
+    #[inline]
+    pub(crate) fn shapes_tasks(frame: Option<&Arc<Self>>) -> bool {
+        match frame.and_then(|frame| frame.outer()) {
+            Some(outer) => outer.shaped,
+            None => SettingsContext::root().settings().shapes_runs(),
+        }
+    }
+
     /// What the clients want that could be told what happens here.
     #[inline]
     pub(crate) fn attention(frame: Option<&Arc<Self>>) -> Attention {
@@ -278,6 +302,19 @@ impl Frame {
             Some(flow) => f(flow.ledger().client()),
             None => f(&Client::process_default()),
         }
+    }
+}
+
+impl Outer {
+    fn shapes_tasks(&self) -> bool {
+        let settings = match &self.settings {
+            Some(entered) => entered.settings(),
+            None => SettingsContext::root().settings(),
+        };
+        let persists = |results: &Arc<ResultScope>| results.persist == Some(true);
+        settings.shapes_runs()
+            || self.transaction.is_some()
+            || self.results.as_ref().is_some_and(persists)
     }
 }
 

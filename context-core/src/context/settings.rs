@@ -17,11 +17,6 @@ static ROOT: LazyLock<SettingsContext> = LazyLock::new(|| {
     for problem in problems {
         tracing::warn!("{problem}");
     }
-    if settings.tasks_default_retries() > 0 || settings.flows_default_retries() > 0 {
-        tracing::warn!(
-            "default retries are set, but this version applies only the `retries` of attributes and `with_options`"
-        );
-    }
     SettingsContext::new(settings)
 });
 
@@ -41,6 +36,12 @@ impl SettingsContext {
     pub fn get() -> Self {
         let entered = stack::peek::<Frame, _>(|frame| frame?.outer()?.settings.clone());
         entered.unwrap_or_else(|| ROOT.clone())
+    }
+
+    /// The settings of the process.
+    #[inline]
+    pub(super) fn root() -> &'static Self {
+        &ROOT
     }
 
     /// The settings.

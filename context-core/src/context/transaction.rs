@@ -16,10 +16,9 @@ use std::task::{Context as TaskContext, Poll, Waker};
 
 use pin_project_lite::pin_project;
 
-use super::{Frame, Scope};
+use super::{Frame, ResultScope, Scope};
 use crate::definition::TaskDefinition;
 use crate::id::TaskRunId;
-use crate::results::ResultStore;
 use crate::runner::{self, Runner};
 use crate::stack;
 use crate::transaction::{Transaction, TransactionError, TransactionOptions};
@@ -179,9 +178,12 @@ impl Entered {
     fn new(options: TransactionOptions, surroundings: Option<Arc<Frame>>) -> Self {
         let parent = Frame::current_transaction(surroundings.as_ref());
         let outside = Frame::with_transaction(surroundings.as_ref(), None);
-        let options = match default_store(&outside) {
-            Some(store) if options.lacks_store() => options.store(store),
-            _ => options,
+        let options = if options.lacks_store() {
+            // That of the surrounding run.
+            let settings = Frame::settings(Some(&outside));
+            options.store(ResultScope::of(Some(&outside)).store(&settings))
+        } else {
+            options
         };
         Self { txn: Transaction::new(options, parent), outside }
     }
@@ -190,11 +192,6 @@ impl Entered {
     fn inside(&self) -> Arc<Frame> {
         Frame::with_transaction(Some(&self.outside), Some(self.txn.clone()))
     }
-}
-
-/// The store of a transaction that has a key and names no store: that of the surrounding run.
-const fn default_store(_: &Arc<Frame>) -> Option<ResultStore> {
-    None
 }
 
 /// Gives the transaction up if its scope is dropped before it has been left.

@@ -150,6 +150,10 @@ macro_rules! shared_options {
             self.extra.as_deref()
         }
 
+        pub(super) fn reject(&mut self, option: &'static str, problem: impl Into<String>) {
+            self.shared.reject(option, problem);
+        }
+
         pub(super) fn extra_mut(&mut self) -> &mut $extra {
             self.extra.get_or_insert_default()
         }

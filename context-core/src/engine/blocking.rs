@@ -7,16 +7,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use super::body::{Body, Encode, record};
+use super::codec::{decode, keep};
 use super::glue::{Glue, Verdict};
-use super::run::{After, Begun, Run, RunnerChoice};
+use super::run::{After, Begun, Fact, Run, RunnerChoice};
 use super::steps::{self, Ended, Stepped, Stepping};
 use crate::definition::{FlowDefinition, TaskDefinition};
+use crate::results::ResultRecord;
 use crate::runner;
 use crate::state::RunError;
 
 /// What the driver does next.
 enum Next {
     Attempt,
+    /// Take the value from a record.
+    Decode(ResultRecord),
     /// Wait, and then make another attempt.
     Delay(Duration),
     Return,
@@ -29,9 +33,16 @@ pub(super) fn drive<B, R>(run: &mut Run, mut body: B, glue: Glue<R>) -> Result<R
 where
     B: Body<Attempt = R>,
 {
-    let mut next = match run.begin()? {
+    let begun = run.begin(&|fact| match fact {
+        Fact::Repeatable => body.is_repeatable(),
+        Fact::Keepable => (glue.codec)().is_some(),
+    })?;
+    let mut next = match begun {
         Begun::Attempt => Next::Attempt,
-        Begun::Steps => stepped(run, steps::open),
+        Begun::Steps => {
+            let keepable = (glue.codec)().is_some();
+            stepped(run, |run| steps::open(run, keepable))
+        }
     };
     let mut given = None;
     loop {
@@ -56,7 +67,10 @@ where
                     return Ok(value);
                 }
                 next = match judged(run, &value, verdict, glue) {
-                    Ok(verdict) => settle(run, verdict),
+                    Ok(verdict) => {
+                        keep(run, glue, &value, &verdict);
+                        settle(run, verdict)
+                    }
                     Err(payload) => crash(run, payload),
                 };
                 given = Some(value);
@@ -65,6 +79,13 @@ where
                 drop(given.take());
                 next = delayed(run, delay);
             }
+            Next::Decode(record) => match run.within(|| decode(glue, &record)) {
+                Ok(value) => {
+                    given = Some(value);
+                    next = stepped(run, steps::reuse);
+                }
+                Err(problem) => next = stepped(run, |run| steps::miss(run, problem)),
+            },
             Next::Return => return Ok(given.expect("the attempt has given a value")),
             Next::Raise(error) => return Err(error),
         }
@@ -101,7 +122,7 @@ fn settle(run: &mut Run, verdict: Result<(), Verdict>) -> Next {
             run.abort_submissions();
         }
     }
-    if run.has_steps() {
+    if run.needs_steps(verdict.is_err()) {
         return stepped(run, |run| steps::close(run, Ended::Value(verdict)));
     }
     match run.settle(verdict) {
@@ -127,6 +148,7 @@ fn delayed(run: &mut Run, delay: Duration) -> Next {
 fn stepped(run: &mut Run, step: impl FnOnce(Run) -> Stepping) -> Next {
     match steps::now(run, step) {
         Stepped::Attempt => Next::Attempt,
+        Stepped::Hit(record) => Next::Decode(record),
         Stepped::Return => Next::Return,
         Stepped::Raise(error) => Next::Raise(error),
         Stepped::Delay(delay) => Next::Delay(delay),
@@ -136,7 +158,7 @@ fn stepped(run: &mut Run, step: impl FnOnce(Run) -> Stepping) -> Next {
 
 #[cold]
 fn crash(run: &mut Run, payload: Box<dyn Any + Send>) -> ! {
-    if run.has_steps() {
+    if run.needs_steps(true) {
         drop(stepped(run, |run| steps::close(run, Ended::Panicked(payload))));
         unreachable!("a run that has crashed goes on panicking")
     }

@@ -16,11 +16,13 @@ use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 
 use super::body::{Body, Encode, record};
+use super::codec::{decode, keep};
 use super::glue::{Glue, Verdict};
 use super::input::Upstream;
-use super::run::{After, Begun, Run, RunnerChoice};
+use super::run::{After, Begun, Fact, Facts, Run, RunnerChoice};
 use super::steps::{self, Ended, Stepped, Stepping};
 use crate::definition::{FlowDefinition, TaskDefinition};
+use crate::results::ResultRecord;
 use crate::runner;
 use crate::state::RunError;
 
@@ -32,6 +34,8 @@ enum Step {
     Start,
     /// Poll the attempt.
     Poll,
+    /// Take the value from a record.
+    Decode(ResultRecord),
     /// Ask the value once more what it says: the runs it speaks of have ended.
     Judge,
     /// Give the value to the caller.
@@ -81,12 +85,15 @@ impl Driver {
     }
 
     /// Moves on as far as can be without touching the attempt.
-    fn step(&mut self, cx: &mut Context<'_>) -> Step {
+    fn step(&mut self, cx: &mut Context<'_>, facts: Facts<'_>) -> Step {
         loop {
             match &mut self.stage {
-                Stage::New => match self.run.begin() {
+                Stage::New => match self.run.begin(facts) {
                     Ok(Begun::Attempt) => return self.start(),
-                    Ok(Begun::Steps) => self.hand_over(steps::open),
+                    Ok(Begun::Steps) => {
+                        let keepable = facts(Fact::Keepable);
+                        self.hand_over(|run| steps::open(run, keepable));
+                    }
                     Err(error) => {
                         self.stage = Stage::Done;
                         return Step::Raise(error);
@@ -124,6 +131,7 @@ impl Driver {
                     self.stage = Stage::Done;
                     match stepped {
                         Stepped::Attempt => return self.start(),
+                        Stepped::Hit(record) => return Step::Decode(record),
                         Stepped::Return => return Step::Return,
                         Stepped::Raise(error) => return Step::Raise(error),
                         Stepped::Unwind(payload) => return Step::Unwind(payload),
@@ -200,7 +208,7 @@ impl Driver {
 
     /// True if the value is to be returned.
     fn settle(&mut self, verdict: Result<(), Verdict>) -> bool {
-        if self.run.has_steps() {
+        if self.run.needs_steps(verdict.is_err()) {
             self.hand_over(|run| steps::close(run, Ended::Value(verdict)));
             return false;
         }
@@ -229,7 +237,7 @@ impl Driver {
     fn time_out(&mut self) {
         self.deadline = None;
         self.run.abort_submissions();
-        if self.run.has_steps() {
+        if self.run.needs_steps(true) {
             return self.hand_over(|run| steps::close(run, Ended::TimedOut));
         }
         let after = self.run.time_out();
@@ -239,7 +247,7 @@ impl Driver {
     #[cold]
     fn crash(&mut self, payload: Box<dyn Any + Send>) {
         self.stage = Stage::Done;
-        if self.run.has_steps() {
+        if self.run.needs_steps(true) {
             return self.hand_over(|run| steps::close(run, Ended::Panicked(payload)));
         }
         self.run.crash(&*payload);
@@ -312,7 +320,11 @@ where
         let this = self.project();
         let mut attempt = this.attempt;
         loop {
-            match this.driver.step(cx) {
+            let facts = |fact| match fact {
+                Fact::Repeatable => this.body.is_repeatable(),
+                Fact::Keepable => (this.glue.codec)().is_some(),
+            };
+            match this.driver.step(cx, &facts) {
                 Step::Wait => return Poll::Pending,
                 step @ (Step::Start | Step::Poll) => {
                     let starts = matches!(step, Step::Start);
@@ -350,6 +362,7 @@ where
                             this.driver.time_out();
                         }
                         Ok(Some(Poll::Ready(value))) => {
+                            keep(&mut this.driver.run, *this.glue, &value, &verdict);
                             if this.driver.returned(verdict) {
                                 return Poll::Ready(Ok(value));
                             }
@@ -366,6 +379,7 @@ where
                         .within(|| catch_unwind(AssertUnwindSafe(|| (this.glue.verdict)(value))));
                     match verdict {
                         Ok(verdict) => {
+                            keep(&mut this.driver.run, *this.glue, value, &verdict);
                             if this.driver.returned(verdict) {
                                 let value = this.value.take();
                                 let value = value.expect("the attempt has given a value");
@@ -373,6 +387,15 @@ where
                             }
                         }
                         Err(payload) => this.driver.crash(payload),
+                    }
+                }
+                Step::Decode(record) => {
+                    match this.driver.run.within(|| decode(*this.glue, &record)) {
+                        Ok(value) => {
+                            *this.value = Some(value);
+                            this.driver.hand_over(steps::reuse);
+                        }
+                        Err(problem) => this.driver.hand_over(|run| steps::miss(run, problem)),
                     }
                 }
                 Step::Unwind(payload) => {

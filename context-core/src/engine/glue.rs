@@ -8,6 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::codec::MakesCodec;
 use super::input::Upstream;
 use crate::state::{Failure, RunError, State};
 
@@ -27,6 +28,8 @@ pub struct Glue<R> {
     pub verdict: fn(&R) -> Result<(), Verdict>,
     /// Makes a value of an error of the engine, or panics with it.
     pub raise: fn(RunError) -> R,
+    /// How the value is kept, if it can be.
+    pub codec: MakesCodec<R>,
 }
 
 impl<R> Clone for Glue<R> {

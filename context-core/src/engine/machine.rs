@@ -102,6 +102,16 @@ impl Machine {
         self.retries = self.retries_used();
     }
 
+    /// Ends it without a state.
+    pub(super) const fn bury(&mut self) {
+        self.phase = Phase::Ended;
+    }
+
+    /// When the last state was entered.
+    pub(super) const fn last(&self) -> Timestamp {
+        self.last
+    }
+
     /// How many attempts there may be in all.
     pub(super) const fn retries(&self) -> u32 {
         self.retries

@@ -5,6 +5,7 @@
 //! place. The one exception is `Serialize` of parameters, which runs where the function is called, before there is a run.
 
 mod ends;
+mod keep;
 mod log;
 mod record;
 mod target;
@@ -15,22 +16,27 @@ use std::time::Duration;
 
 use tracing::Span;
 
+use self::keep::whole_arguments;
 use self::target::{
     FlowTarget, TASK_PARAMETER_LIMIT, Target, TaskTarget, encoded, parameters_only,
 };
 use super::machine::{Input, Machine, Subject, Then};
-use super::steps::Steps;
+use super::steps::{self, Steps};
 use crate::clock::Timestamp;
+use crate::concurrency::tag_limits_exist;
 use crate::context::{Attention, FlowRunContext, Frame, Ledger, TaskDetails};
-use crate::definition::{FlowDefinition, FlowOptions, Meta, TaskDefinition, TaskOptions};
+use crate::definition::{
+    FlowDefinition, FlowOptions, IntoRetryDelay as _, Meta, TaskDefinition, TaskExtra, TaskOptions,
+};
 use crate::id::{StateId, TaskRunId};
 use crate::names::RunName;
 use crate::parameters::{ParameterSink, Parameters};
-use crate::record::{Client, TaskInputs};
+use crate::record::{Client, RunTags, TaskInputs};
 use crate::stack::{self, Presence};
 use crate::state::{RunError, RunErrorKind, State};
 
 pub(super) use ends::{Fault, Judged};
+pub(super) use keep::Keep;
 pub(super) use record::Told;
 pub(super) use target::RunnerChoice;
 
@@ -66,6 +72,18 @@ pub(super) enum Begun {
     Steps,
 }
 
+/// What only the driver knows, as it depends on the user's types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fact {
+    /// There can be more than one attempt.
+    Repeatable,
+    /// The value can be kept as a result.
+    Keepable,
+}
+
+/// Who knows.
+pub(super) type Facts<'a> = &'a dyn Fn(Fact) -> bool;
+
 /// What a driver does after an attempt.
 #[derive(Debug)]
 pub(super) enum After {
@@ -88,11 +106,18 @@ impl Run {
         let wanted = definition.options().run_name().is_some()
             || attention.parameters
                 && Frame::with_client(presence.frame(), Client::wants_parameters);
+        let whole =
+            definition_may_keep(definition, presence.frame()).then(|| whole_arguments(encode));
         // Before there is a run, so that it is made in its place and not moved.
         let details =
             (wanted && !definition.meta().parameters.is_empty()).then(|| parameters_only(encode));
         let target = TaskTarget { definition, id: None, parent: None, start_time: None, details };
-        Self::new(Machine::new(Subject::Task), Target::Task(target), presence, attention)
+        let mut run =
+            Self::new(Machine::new(Subject::Task), Target::Task(target), presence, attention);
+        if let Some(whole) = whole {
+            run.steps = Some(Box::new(Steps::with(whole)));
+        }
+        run
     }
 
     /// A run of a task that was configured: its own options, inputs and, if it was submitted, id.
@@ -190,6 +215,72 @@ impl Run {
         self.steps.is_some()
     }
 
+    /// As `has_steps`, after an attempt: what it did may have brought some, and so may its failure.
+    pub(super) fn needs_steps(&mut self, failed: bool) -> bool {
+        if self.steps.is_none() && self.is_task() {
+            let task = self.presence.frame().and_then(|frame| frame.task());
+            let transactions = task.map(|task| &task.transactions);
+            let concerned = transactions.is_some_and(|transactions| {
+                transactions.own().is_some() || failed && transactions.has_any()
+            });
+            if concerned {
+                self.steps = Some(Box::default());
+            }
+        }
+        self.steps.is_some()
+    }
+
+    pub(super) fn steps(&self) -> Option<&Steps> {
+        self.steps.as_deref()
+    }
+
+    pub(super) fn steps_mut(&mut self) -> Option<&mut Steps> {
+        self.steps.as_deref_mut()
+    }
+
+    pub(super) const fn steps_slot(&mut self) -> &mut Option<Box<Steps>> {
+        &mut self.steps
+    }
+
+    /// The names of the run's tags.
+    pub(super) fn tag_names(&self) -> Vec<String> {
+        let own = match &self.target {
+            Target::Task(task) => Some(task.options().own_tags()),
+            Target::Flow(_) => None,
+        };
+        let ambient = self.presence.frame().and_then(|frame| frame.tags());
+        let tags = RunTags { own, ambient }.to_set();
+        tags.iter().map(ToString::to_string).collect()
+    }
+
+    /// What can still tell of the run after its end.
+    pub(super) fn ghost(&self) -> Self {
+        let Target::Task(task) = &self.target else { return Self::vacant() };
+        let target = Target::Task(TaskTarget {
+            definition: task.definition,
+            id: task.id,
+            parent: task.parent,
+            start_time: task.start_time,
+            details: task.details.clone(),
+        });
+        // Without the task run, which would keep itself alive.
+        let around = self.presence.frame().map(Frame::without_task);
+        let attention = Attention { states: self.told, parameters: false };
+        let mut ghost = Self::new(self.machine.clone(), target, Presence::new(around), attention);
+        ghost.machine.bury();
+        ghost
+    }
+
+    /// Tells that the run was undone by its transaction.
+    pub(super) fn tell_rolled_back(&mut self) {
+        let state = self.seal(steps::rolled_back(self.machine.last()));
+        if self.told {
+            self.tell(&state);
+        }
+        let run = self.describe();
+        tracing::info!(target: "context::run", "{run} was rolled back");
+    }
+
     /// Makes the present attempt the last.
     pub(super) const fn forbid_retries(&mut self) {
         self.machine.forbid_retries();
@@ -260,6 +351,11 @@ impl Run {
             Target::Task(task) => (task.definition.meta(), task.options().run_name().is_some()),
             Target::Flow(flow) => (flow.definition.meta(), flow.options().run_name().is_some()),
         };
+        if let Target::Task(task) = &self.target
+            && task.may_keep(self.presence.frame())
+        {
+            self.steps = Some(Box::new(Steps::with(whole_arguments(encode))));
+        }
         let wanted = named || Frame::with_client(self.presence.frame(), Client::wants_parameters);
         if !wanted || meta.parameters.is_empty() {
             return;
@@ -283,12 +379,14 @@ impl Run {
     /// # Errors
     ///
     /// If an option cannot be used or the name cannot be made. The run has then failed.
-    pub(super) fn begin(&mut self) -> Result<Begun, RunError> {
+    ///
+    /// `repeatable` is asked whether there can be more than one attempt, if only the settings want that.
+    pub(super) fn begin(&mut self, facts: Facts<'_>) -> Result<Begun, RunError> {
         let mut now = Timestamp::now();
         if self.machine.is_new() {
             self.create_at(now);
         }
-        match self.prepare() {
+        match self.prepare(facts) {
             Ok(None) => {}
             Ok(Some(name)) => {
                 if let Err(error) = self.take_name(&name) {
@@ -325,12 +423,15 @@ impl Run {
 
     /// Checks the options; how the run is to be named, if by them.
     #[inline(always)]
-    fn prepare(&mut self) -> Result<Option<RunName>, RunError> {
+    fn prepare(&mut self, facts: Facts<'_>) -> Result<Option<RunName>, RunError> {
         let (retries, name, steps) = match &self.target {
             Target::Task(task) => {
                 let options = task.options();
                 options.check(task.definition)?;
-                let steps = options.extra().is_some();
+                let steps = self.steps.is_some()
+                    || options.extra().is_some()
+                    || tag_limits_exist()
+                    || Frame::shapes_tasks(self.presence.frame());
                 self.unseen =
                     !self.told && !self.keeps_state && !steps && options.time_limit().is_none();
                 (options.retry_count(), options.run_name().cloned(), steps)
@@ -338,14 +439,36 @@ impl Run {
             Target::Flow(flow) => {
                 let options = flow.options();
                 options.check(flow.definition)?;
-                (options.retry_count(), options.run_name().cloned(), options.extra().is_some())
+                let steps = options.extra().is_some() || Frame::shapes_tasks(self.presence.frame());
+                (options.retry_count(), options.run_name().cloned(), steps)
             }
         };
         self.machine.set_retries(retries.unwrap_or(0));
         if steps {
-            self.steps = Some(Box::default());
+            self.prepare_steps(retries, facts);
         }
         Ok(name)
+    }
+
+    #[cold]
+    fn prepare_steps(&mut self, retries: Option<u32>, facts: Facts<'_>) {
+        let settings = Frame::settings(self.presence.frame());
+        let (default_retries, delay) = match &self.target {
+            Target::Task(_) => {
+                (settings.tasks_default_retries(), settings.tasks_default_retry_delay())
+            }
+            Target::Flow(_) => {
+                (settings.flows_default_retries(), settings.flows_default_retry_delay())
+            }
+        };
+        if retries.is_none() && default_retries > 0 && facts(Fact::Repeatable) {
+            self.machine.set_retries(default_retries);
+        }
+        let steps = self.steps.get_or_insert_default();
+        steps.default_delay = Some(match delay {
+            [one] => one.into_retry_delay(),
+            several => several.into_retry_delay(),
+        });
     }
 
     /// Makes the run's name. A callable may read the run's context, so the frame is there before the name is.
@@ -379,11 +502,19 @@ impl Run {
 
     /// Ends an attempt that succeeded, if nothing depends on when; false if `settle` is to do it.
     #[inline]
-    pub(super) const fn succeed_unseen(&mut self) -> bool {
-        if self.unseen {
+    pub(super) fn succeed_unseen(&mut self) -> bool {
+        if self.unseen && !self.has_own_transaction() {
             self.machine.succeed_unseen();
+            return true;
         }
-        self.unseen
+        false
+    }
+
+    /// True if code inside a task run has made use of its transaction.
+    #[inline]
+    fn has_own_transaction(&self) -> bool {
+        let task = self.presence.frame().and_then(|frame| frame.task());
+        task.is_some_and(|task| task.transactions.own().is_some())
     }
 
     /// Puts the frame of attempt number `run_count` in place of the one before.
@@ -456,6 +587,12 @@ impl Run {
             details.task_run_id = task_run_id;
         })
     }
+}
+
+/// True if a run of the task may need a key, which takes all of its arguments.
+#[inline]
+fn definition_may_keep(definition: &'static TaskDefinition, frame: Option<&Arc<Frame>>) -> bool {
+    definition.options().extra().is_some_and(TaskExtra::keeps) || Frame::shapes_tasks(frame)
 }
 
 /// Warns, once, of a task that runs outside every flow while flow runs are open: most likely it was called in a future

@@ -7,6 +7,7 @@
 //! A run that has none of them never comes here.
 
 mod hooks;
+mod results;
 
 use std::any::Any;
 use std::future::Future;
@@ -15,19 +16,49 @@ use std::time::Duration;
 
 use super::glue::Verdict;
 use super::machine::{Input, Then};
-use super::run::{Fault, Judged, Run};
+use super::run::{Fault, Judged, Keep, Run};
 use crate::clock::Timestamp;
+use crate::concurrency::{TagSlots, tag_limits_exist, take_tags};
+use crate::context::AttemptEnd;
+use crate::definition::RetryDelay;
+use crate::parameters::Parameters;
+use crate::results::ResultRecord;
 use crate::runner;
 use crate::state::RunError;
+use crate::transaction::Transaction;
+
+pub(super) use results::{Payload, rolled_back};
 
 /// What most runs do without.
 #[derive(Debug, Default)]
-pub(super) struct Steps {}
+pub(super) struct Steps {
+    /// All arguments in full, for keys.
+    pub(super) arguments: Option<Parameters>,
+    /// What becomes of the result; nothing, if nothing is to be kept or found.
+    keep: Option<Keep>,
+    /// The payload of the attempt's value.
+    payload: Option<Payload>,
+    /// The transaction of a run whose result was there.
+    found: Option<Transaction>,
+    /// The slots that the run holds of its tags' limits.
+    slots: Option<TagSlots>,
+    /// The delays between attempts, if the settings say them.
+    pub(super) default_delay: Option<RetryDelay>,
+}
+
+impl Steps {
+    /// Those of a run with `arguments`.
+    pub(super) fn with(arguments: Parameters) -> Self {
+        Self { arguments: Some(arguments), ..Self::default() }
+    }
+}
 
 /// What is to be done after some steps.
 pub(super) enum Stepped {
     /// Make an attempt.
     Attempt,
+    /// Take the value from the record; then [`reuse`], or [`miss`] if it is not there.
+    Hit(ResultRecord),
     /// Give the value to the caller.
     Return,
     /// Drop the value, if any, and give the error to the caller.
@@ -51,14 +82,27 @@ pub(super) enum Ended {
 /// A run on its way.
 pub(super) type Stepping = Pin<Box<dyn Future<Output = (Run, Stepped)> + Send>>;
 
-/// From `Pending` to the first attempt.
-pub(super) fn open(mut run: Run) -> Stepping {
+/// From `Pending` to the first attempt. `keepable` says whether the value's type can be kept as a result.
+pub(super) fn open(mut run: Run, keepable: bool) -> Stepping {
     Box::pin(async move {
-        let now = Timestamp::now();
-        run.start(now);
-        let entered = run.enter_seen(now, Input::Begin, None);
-        run.call_hooks(entered.as_ref()).await;
-        (run, Stepped::Attempt)
+        let stepped = run.open(keepable).await;
+        (run, stepped)
+    })
+}
+
+/// From a result that was there to the end of the run.
+pub(super) fn reuse(mut run: Run) -> Stepping {
+    Box::pin(async move {
+        let stepped = run.reuse().await;
+        (run, stepped)
+    })
+}
+
+/// From a result that was not what it should be to an attempt.
+pub(super) fn miss(mut run: Run, problem: String) -> Stepping {
+    Box::pin(async move {
+        let stepped = run.miss(problem).await;
+        (run, stepped)
     })
 }
 
@@ -69,7 +113,8 @@ pub(super) fn reopen(mut run: Run) -> Stepping {
         run.next_attempt(now);
         let entered = run.enter_seen(now, Input::Resume, None);
         run.call_hooks(entered.as_ref()).await;
-        (run, Stepped::Attempt)
+        let stepped = run.begin_attempt(false).await;
+        (run, stepped)
     })
 }
 
@@ -83,6 +128,7 @@ pub(super) fn close(mut run: Run, ended: Ended) -> Stepping {
 
 /// From wherever the run is to its end, because nobody waits for it any more.
 pub(super) async fn abandon(mut run: Run, input: Input) {
+    run.leave_transaction(AttemptEnd::Failed).await;
     let entered = run.enter_seen(Timestamp::now(), input, None);
     run.call_hooks(entered.as_ref()).await;
 }
@@ -96,25 +142,54 @@ pub(super) fn now(run: &mut Run, step: impl FnOnce(Run) -> Stepping) -> Stepped 
 }
 
 impl Run {
+    async fn open(&mut self, keepable: bool) -> Stepped {
+        if self.is_task() && tag_limits_exist() {
+            let slots = take_tags(&self.tag_names()).await;
+            self.steps_or_default().slots = Some(slots);
+        }
+        let now = Timestamp::now();
+        self.start(now);
+        let keep = match self.plan_keeping(keepable) {
+            Ok(keep) => keep,
+            Err(error) => {
+                self.reject_with(&error);
+                return Stepped::Raise(error);
+            }
+        };
+        self.steps_or_default().keep = keep;
+        let entered = self.enter_seen(now, Input::Begin, None);
+        self.call_hooks(entered.as_ref()).await;
+        self.begin_attempt(false).await
+    }
+
     async fn close(&mut self, ended: Ended) -> Stepped {
         let now = Timestamp::now();
         let fault = match ended {
             Ended::Panicked(payload) => {
                 let crash = self.crashed_by(&*payload);
+                self.leave_transaction(AttemptEnd::Failed).await;
                 self.end(now, crash).await;
                 return Stepped::Unwind(payload);
             }
             Ended::Value(Ok(())) if !self.is_too_late(now) => {
-                self.end(now, Input::Succeed).await;
+                self.stage();
+                self.complete(now).await;
                 return Stepped::Return;
             }
             Ended::Value(Err(verdict)) if !self.is_too_late(now) => match self.judge(verdict) {
                 Judged::Ended(state) => {
+                    let failed = !state.is_completed();
+                    if !failed {
+                        self.stage();
+                    }
+                    let end = if failed { AttemptEnd::Failed } else { AttemptEnd::Succeeded };
+                    self.leave_transaction(end).await;
                     self.end(now, Input::Return(state)).await;
                     return Stepped::Return;
                 }
                 Judged::Rejected(error) => {
                     let message = error.to_string();
+                    self.leave_transaction(AttemptEnd::Failed).await;
                     self.end(now, Input::Reject { message }).await;
                     return Stepped::Raise(error);
                 }
@@ -129,13 +204,24 @@ impl Run {
         if !self.machine().is_last_attempt() && !self.may_retry(now, &fault).await {
             self.forbid_retries();
         }
+        let last = self.machine().is_last_attempt();
+        let end = if last { AttemptEnd::Failed } else { AttemptEnd::Retried };
+        self.leave_transaction(end).await;
         let entered = self.enter_fault(Timestamp::now(), &mut fault);
         self.call_hooks(entered.as_ref()).await;
         match entered {
-            Some((_, Then::Attempt)) => Stepped::Attempt,
+            Some((_, Then::Attempt)) => self.begin_attempt(false).await,
             Some((_, Then::Delay(delay))) => Stepped::Delay(delay),
             _ => Self::raised(fault).map_or(Stepped::Return, Stepped::Raise),
         }
+    }
+
+    /// Ends a run that has completed: its state first, then what follows from it.
+    async fn complete(&mut self, now: Timestamp) {
+        let entered = self.enter_seen(now, Input::Succeed, None);
+        self.leave_transaction(AttemptEnd::Succeeded).await;
+        self.write_flow_result().await;
+        self.call_hooks(entered.as_ref()).await;
     }
 
     /// Enters the run's last state.

@@ -82,7 +82,7 @@ impl ParameterSink {
         }
         self.text.push(b'}');
         let text = String::from_utf8(self.text).expect("serde_json writes UTF-8");
-        Parameters::new(text, self.len)
+        Parameters::new(text, self.len, self.opaque)
     }
 
     #[inline]
@@ -103,11 +103,6 @@ impl ParameterSink {
             self.add_text(name);
         }
         self.text.push(b':');
-    }
-
-    /// The positions, from 0, of the arguments that are recorded as the names of their types.
-    pub(crate) fn opaque(&self) -> &[usize] {
-        &self.opaque
     }
 
     #[cold]

@@ -75,7 +75,7 @@ macro_rules! __task_fn {
     (
         $visibility:vis $mode:ident fn $handle:tt $([$($generics:tt)*])?
         ($($name:tt: $type:ty = $recorded:literal),*) -> $output:ty as $value:ident
-        $([$($bounds:tt)*])? $body:block $($more:tt)*
+        $(, $kept:ident)? $([$($bounds:tt)*])? $body:block $($more:tt)*
     ) => {
         #[allow(dead_code, clippy::too_many_arguments)]
         impl $handle {
@@ -103,7 +103,7 @@ macro_rules! __task_fn {
                 type Value = $crate::private::$value<$output>;
 
                 $crate::private::function! {
-                    task $mode $handle ($($name: $type = $recorded),*) $output, $body
+                    task $mode $handle ($($name: $type = $recorded),*) $output, $($kept)? $body
                 }
 
                 fn value(
@@ -129,7 +129,7 @@ macro_rules! __flow_fn {
     (
         $visibility:vis $mode:ident fn $handle:tt $([$($generics:tt)*])?
         ($($name:tt: $type:ty = $recorded:literal),*) -> $output:ty
-        $([$($bounds:tt)*])? $body:block $($more:tt)*
+        $(, $kept:ident)? $([$($bounds:tt)*])? $body:block $($more:tt)*
     ) => {
         #[allow(dead_code)]
         impl $handle {
@@ -144,7 +144,7 @@ macro_rules! __flow_fn {
 
             impl $($($generics)*)? $crate::private::FlowFn<($($type,)*)> for $handle $($($bounds)*)? {
                 $crate::private::function! {
-                    flow $mode $handle ($($name: $type = $recorded),*) $output, $body
+                    flow $mode $handle ($($name: $type = $recorded),*) $output, $($kept)? $body
                 }
 
                 fn caller() -> $crate::private::FlowCaller<Self, ($($type,)*)> {
@@ -163,7 +163,7 @@ macro_rules! __flow_fn {
 macro_rules! __function {
     (
         $kind:ident $mode:ident $handle:tt
-        ($($name:tt: $type:ty = $recorded:literal),*) $output:ty, $body:block
+        ($($name:tt: $type:ty = $recorded:literal),*) $output:ty, $($kept:ident)? $body:block
     ) => {
         type Output = $output;
         type Mode = $crate::private::$mode;
@@ -186,7 +186,7 @@ macro_rules! __function {
         }
 
         fn glue() -> $crate::private::Glue<$output> {
-            $crate::private::glue!(@with_probes $output)
+            $crate::private::glue!(@with_probes $output $(, $kept)?)
         }
     };
 }
@@ -228,17 +228,27 @@ macro_rules! __glue {
         $crate::engine::Glue {
             verdict: (&&&&&&&$crate::engine::probe::Outcome::<$output>::new()).verdict(),
             raise: (&&&$crate::engine::probe::Raise::<$output>::new()).raise(),
+            codec: (&&&$crate::engine::CodecProbe::<$output>::new()).codec(),
         }
     };
-    ($output:ty) => {{
+    // A type with a lifetime: whether it can be kept cannot be asked.
+    (@with_probes $output:ty, unkept) => {
+        $crate::engine::Glue {
+            verdict: (&&&&&&&$crate::engine::probe::Outcome::<$output>::new()).verdict(),
+            raise: (&&&$crate::engine::probe::Raise::<$output>::new()).raise(),
+            codec: || ::core::option::Option::None,
+        }
+    };
+    ($output:ty $(, $kept:ident)?) => {{
         use $crate::private::probes::*;
-        $crate::private::glue!(@with_probes $output)
+        $crate::private::glue!(@with_probes $output $(, $kept)?)
     }};
     () => {{
         use $crate::private::probes::*;
         $crate::engine::Glue {
             verdict: |output| (&&&&&&&$crate::engine::probe::Outcome::of(output)).verdict()(output),
             raise: $crate::engine::probe::Raise::new().raise(),
+            codec: || ::core::option::Option::None,
         }
     }};
 }

@@ -104,7 +104,7 @@ impl ResultStore {
 
     /// A copy that can also read what `serializer` has written.
     ///
-    /// What [`serializer`](Self::serializer), [`json`] and [`compressed_json`] have written is always read.
+    /// What [`serializer`](Self::serializer), `json` and `compressed/json` have written is always read.
     #[must_use]
     pub fn with_readable(&self, serializer: impl Into<ResultSerializer>) -> Self {
         self.with(|inner| inner.readers.push(serializer.into()))
@@ -191,10 +191,10 @@ impl ResultStore {
         }
         let key = self.0.storage.normal(key)?;
         let stamp = self.0.memo.stamp(&key);
-        let Some(record) = self.load(&key).await? else { return Ok(None) };
-        if record.metadata().is_expired() {
+        let found = self.load(&key).await?;
+        let Some(record) = found.filter(|record| !record.metadata().is_expired()) else {
             return Ok(None);
-        }
+        };
         if self.0.cache_in_memory && record.is_readable() {
             self.0.memo.add(&key, record.clone(), stamp);
         }
@@ -390,12 +390,9 @@ impl ResultStore {
 impl fmt::Debug for ResultStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { storage, metadata_storage, serializer, cache_in_memory, locks, .. } = &*self.0;
-        f.debug_struct("ResultStore")
-            .field("storage", storage)
-            .field("metadata_storage", metadata_storage)
-            .field("serializer", serializer)
-            .field("cache_in_memory", cache_in_memory)
-            .field("lock_manager", locks)
-            .finish()
+        let mut shown = f.debug_struct("ResultStore");
+        shown.field("storage", storage).field("metadata_storage", metadata_storage);
+        shown.field("serializer", serializer).field("cache_in_memory", cache_in_memory);
+        shown.field("lock_manager", locks).finish()
     }
 }

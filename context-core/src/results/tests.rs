@@ -306,23 +306,3 @@ proptest! {
         drop(wait(store.read_value::<Value>("k")));
     }
 }
-
-#[test]
-fn zz_timing() {
-    let store = ResultStore::new(Storage::memory());
-    wait(store.write_value("599d6780d743a1b50a942acff196a0f1", &1, None)).unwrap();
-    let at = std::time::Instant::now();
-    for _ in 0..1_000_000 {
-        assert!(store.peek("599d6780d743a1b50a942acff196a0f1").is_some());
-    }
-    println!("peek {:?}", at.elapsed() / 1_000_000);
-    let at = std::time::Instant::now();
-    wait(async {
-        for _ in 0..100_000 {
-            assert!(
-                store.read_value::<u8>("599d6780d743a1b50a942acff196a0f1").await.unwrap().is_some()
-            );
-        }
-    });
-    println!("read_value {:?}", at.elapsed() / 100_000);
-}

@@ -168,8 +168,10 @@ def floats():
     edges = [0.0, -0.0, 1.0, 1e15, 1e16, 1e17, 123456789012345680.0, 9007199254740993.0, 0.0001, 0.00001, 1e22, 1e23, 2.0**-44]
     powers = [2.0**n for n in range(-1074, 1024, 37)] + [10.0**n for n in range(-323, 309, 13)]
     drawn = [struct.unpack("d", struct.pack("Q", generator.getrandbits(64)))[0] for _ in range(300)]
+    # Two shortest texts are equally near.
+    ties = [2.0**-25, 1059438285926254.25, -1425502010969177.25, 26363981746409.3125]
     usual = [generator.uniform(-1000, 1000) for _ in range(40)] + [generator.randrange(10**6) / 100 for _ in range(40)]
-    for value in edges + powers + drawn + usual:
+    for value in edges + powers + ties + drawn + usual:
         if value == value:
             # Bits and text: neither side has to read the other's decimal digits.
             yield [struct.pack(">d", value).hex(), repr(value)]

@@ -127,6 +127,7 @@ fn function(run: &Run, handle: &Ident) -> TokenStream {
         let value = if run.output.fallible { quote!(Success) } else { quote!(Whole) };
         quote!(as #value)
     });
+    let unkept = (!parts::may_be_kept(run)).then(|| quote!(, unkept));
     let body_call = body_call(run, handle);
     let duplicate = run.setting("retries").map(|_| {
         let (names, arguments) = (parts::names(run), parts::argument_types(run));
@@ -139,7 +140,7 @@ fn function(run: &Run, handle: &Ident) -> TokenStream {
     });
     quote! {
         #private::#kind! {
-            #vis #mode fn #handle #params (#(#parameters),*) -> #output #value #bounds
+            #vis #mode fn #handle #params (#(#parameters),*) -> #output #value #unkept #bounds
             { #body_call }
             #duplicate
         }

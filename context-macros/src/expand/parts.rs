@@ -6,7 +6,7 @@ use syn::spanned::Spanned as _;
 use syn::{FnArg, Pat, ReturnType, Signature};
 
 use crate::model::{Driver, Run};
-use crate::tokens::{generated_at, mentions};
+use crate::tokens::{generated_at, has_lifetimes, mentions};
 
 /// The empty type that carries a function's name.
 ///
@@ -132,6 +132,13 @@ pub(super) fn duplicates(run: &Run) -> TokenStream {
     quote!(::core::option::Option::Some(#duplicates))
 }
 
+/// True if core may ask whether the output can be kept as a result.
+///
+/// Of a type with a lifetime that cannot be asked: the compiler picks implementations without regard to lifetimes.
+pub(super) fn may_be_kept(run: &Run) -> bool {
+    !has_lifetimes(run.output.ty.clone())
+}
+
 /// How core sees the output, for callers that know its type.
 fn glue(run: &Run) -> TokenStream {
     let private = &run.paths.private;
@@ -139,7 +146,10 @@ fn glue(run: &Run) -> TokenStream {
         quote!(#private::glue!())
     } else {
         let ty = &run.output.ty;
-        quote!(#private::glue!(#ty))
+        // `Self` and generic types may have lifetimes that are not to be seen here: only on request.
+        let kept = run.keeps_result() && may_be_kept(run);
+        let unkept = (!kept).then(|| quote!(, unkept));
+        quote!(#private::glue!(#ty #unkept))
     }
 }
 

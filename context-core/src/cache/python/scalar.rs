@@ -20,12 +20,10 @@ macro_rules! float {
                 out.push_str("NaN");
             } else if value.is_infinite() {
                 out.push_str(if value > 0.0 { "Infinity" } else { "-Infinity" });
-            } else if value == 0.0 || (1e-4..1e16).contains(&value.abs()) {
-                append(out, format_args!("{value:?}"));
             } else {
-                let start = out.len();
-                append(out, format_args!("{value:e}"));
-                pad_exponent(out, start);
+                // Not the standard library: of two shortest texts that are equally near, Python
+                // takes the even one, and so does this.
+                write_finite(out, zmij::Buffer::new().format_finite(value));
             }
         }
     };
@@ -42,15 +40,38 @@ float! {
     write_f32, f32
 }
 
-/// `1e16` becomes `1e+16`, and `1e-7` becomes `1e-07`.
-fn pad_exponent(out: &mut String, start: usize) {
-    let Some(found) = out[start..].find('e') else { return };
-    let sign = start + found + 1;
-    if !out[sign..].starts_with('-') {
-        out.insert(sign, '+');
+/// Appends a number whose digits are right, in Python's form.
+fn write_finite(out: &mut String, text: &str) {
+    let unsigned = text.trim_start_matches('-');
+    if !unsigned.contains('e') && !unsigned.starts_with("0.0000") {
+        return out.push_str(text);
     }
-    if out.len() - sign == 2 {
-        out.insert(sign + 1, '0');
+    let (mantissa, exponent) = unsigned.split_once('e').unwrap_or((unsigned, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = format!("{whole}{fraction}");
+    let digits = all.trim_start_matches('0');
+    // Where the point stands, counted from the first digit.
+    let point = whole.len() as i32 - (all.len() - digits.len()) as i32
+        + exponent.parse::<i32>().unwrap_or_default();
+    let digits = digits.trim_end_matches('0');
+    if unsigned.len() < text.len() {
+        out.push('-');
+    }
+    match usize::try_from(point) {
+        // Only an `f32` comes here: its text has an exponent earlier.
+        Ok(point) if (1..=16).contains(&point) => {
+            let (whole, fraction) = digits.split_at(point.min(digits.len()));
+            append(out, format_args!("{whole:0<point$}.{fraction:0<1}"));
+        }
+        _ if (-3..=0).contains(&point) => {
+            let zeros = point.unsigned_abs() as usize;
+            append(out, format_args!("0.{:0<zeros$}{digits}", ""));
+        }
+        _ => {
+            let (first, rest) = digits.split_at(digits.len().min(1));
+            let dot = if rest.is_empty() { "" } else { "." };
+            append(out, format_args!("{first}{dot}{rest}e{:+03}", point - 1));
+        }
     }
 }
 

@@ -111,6 +111,10 @@ fn a_short_float_is_the_number_its_digits_name() {
     let floats = [0.1_f32, 1e16, 1e-4, 1e-5, 3.402_823_5e38, -0.0, f32::NAN, f32::NEG_INFINITY];
     let expected = "[0.1, 1e+16, 0.0001, 1e-05, 3.4028235e+38, -0.0, NaN, -Infinity]";
     assert_eq!(text(&floats), expected);
+    let long = [-1e15_f32, 1.25e14, 123_456_790.0, 0.001_25, 1.5e-4, -1.5e-5];
+    let expected =
+        "[-1000000000000000.0, 125000000000000.0, 123456790.0, 0.00125, 0.00015, -1.5e-05]";
+    assert_eq!(text(&long), expected);
 }
 
 proptest! {

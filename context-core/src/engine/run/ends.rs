@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::target::Target;
 use super::{After, Run};
 use crate::clock::Timestamp;
+use crate::definition::RetryDelay;
 use crate::engine::glue::Verdict;
 use crate::engine::machine::{Input, Then};
 use crate::engine::steps;
@@ -275,14 +276,19 @@ impl Run {
         match &self.target {
             Target::Task(task) => {
                 let options = task.options();
-                let delay = options.delays()?.before_retry(used)?;
+                let delay = self.delays(options.delays())?.before_retry(used)?;
                 Some(match options.jitter() {
                     Some(jitter) if jitter > 0.0 && !delay.is_zero() => jittered(delay, jitter),
                     _ => delay,
                 })
             }
-            Target::Flow(flow) => flow.options().delays()?.before_retry(used),
+            Target::Flow(flow) => self.delays(flow.options().delays())?.before_retry(used),
         }
+    }
+
+    /// The delays of the options, else those of the settings.
+    fn delays<'a>(&'a self, own: Option<&'a RetryDelay>) -> Option<&'a RetryDelay> {
+        own.or_else(|| self.steps()?.default_delay.as_ref())
     }
 
     /// How a run ends that nobody waits for any more. The runs that it has submitted are aborted.

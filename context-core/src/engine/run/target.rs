@@ -5,10 +5,10 @@ use std::sync::{Arc, OnceLock};
 use super::warn_of_lost_context;
 use crate::clock::Timestamp;
 use crate::context::{
-    AssetContext, FlowRunContext, FlowRunData, Frame, Ledger, LiveTask, TaskDetails,
+    AssetContext, FlowRunContext, FlowRunData, Frame, Ledger, LiveTask, ResultScope, TaskDetails,
     TaskTransactions,
 };
-use crate::definition::{FlowDefinition, FlowOptions, TaskDefinition, TaskOptions};
+use crate::definition::{FlowDefinition, FlowOptions, Keeping, TaskDefinition, TaskOptions};
 use crate::id::{FlowRunId, TaskRunId};
 use crate::parameters::{ParameterSink, Parameters};
 use crate::record::TaskInputs;
@@ -74,6 +74,16 @@ pub(super) fn encoded(limit: usize, encode: &dyn Fn(&mut ParameterSink)) -> Para
     sink.finish()
 }
 
+/// A frame like `before` in which what a run says about results holds, if it says anything.
+#[cold]
+fn keeping_inside(before: Option<&Arc<Frame>>, keeping: &Keeping) -> Option<Arc<Frame>> {
+    if keeping.persists().is_none() && !keeping.changes_store() {
+        return None;
+    }
+    let scope = ResultScope::of(before).inside(keeping, &Frame::settings(before));
+    Some(Frame::with_results(before, scope))
+}
+
 impl TaskTarget {
     #[inline]
     pub(super) fn options(&self) -> &TaskOptions {
@@ -91,6 +101,9 @@ impl TaskTarget {
             warn_of_lost_context(self.definition);
         }
         let options = self.options();
+        // What the run says about results holds for what it calls, too.
+        let around = options.extra().and_then(|extra| keeping_inside(before, &extra.keeping));
+        let before = around.as_ref().or(before);
         let inherited = before.and_then(|frame| frame.assets_for_children());
         let assets = if let Some(assets) = inherited {
             Some(assets.with_copy_to_child_ctx(false))
@@ -166,6 +179,9 @@ impl FlowTarget {
         if run_count > 1 {
             data.ledger = Arc::new(data.ledger.next_attempt());
         }
+        let around =
+            self.options().extra().and_then(|extra| keeping_inside(before, &extra.keeping));
+        let before = around.as_ref().or(before);
         let context = self.context.insert(FlowRunContext::from_data(data));
         Frame::with_flow(before, context.clone())
     }
