@@ -1,15 +1,21 @@
 #![doc = include_str!("../README.md")]
 
 pub use context_core::asset::{Asset, AssetKey, AssetKeyError, AssetProperties, IntoAsset};
+pub use context_core::cache::{
+    CacheKeyError, CachePolicy, KeyContext, default_policy, flow_parameters, inputs, no_cache,
+    run_id, task_source,
+};
+pub use context_core::clock::{ManualClock, Timestamp};
+pub use context_core::concurrency::{ConcurrencyError, concurrency, rate_limit};
 pub use context_core::context::{
-    AssetContext, AssetMetadataError, AsyncClientContext, Context, ContextModel, DeploymentContext,
-    EngineContext, FlowRunContext, InCurrentContext, Policy, RunContext, Scope, SettingsContext,
-    SyncClientContext, TagScope, TagsContext, TaskRunContext, add_asset_metadata, get_run_context,
-    spawn, spawn_blocking, thread,
+    AssetContext, AssetMetadataError, AsyncClientContext, ClockContext, Context, ContextModel,
+    DeploymentContext, EngineContext, FlowRunContext, InCurrentContext, Policy, RunContext, Scope,
+    SettingsContext, SyncClientContext, TagScope, TagsContext, TaskRunContext, add_asset_metadata,
+    get_run_context, get_transaction, spawn, spawn_blocking, thread, transaction,
 };
 pub use context_core::definition::{
-    FlowDefinition, FlowHook, FlowOptions, IntoRetryDelay, RetryCondition, RetryDelay,
-    TaskDefinition, TaskHook, TaskOptions, exponential_backoff,
+    FlowDefinition, FlowHook, FlowOptions, IntoRetryDelay, IntoSerializer, RetryCondition,
+    RetryDelay, TaskDefinition, TaskHook, TaskOptions, TransactionHook, exponential_backoff,
 };
 pub use context_core::engine::{
     AllowFailure, FlowWithOptions, Input, IntoInput, IntoMapInput, MapInput, TaskFuture,
@@ -21,6 +27,9 @@ pub use context_core::parameters::Parameters;
 pub use context_core::record::{
     Client, FlowRun, Interest, MemoryRecorder, Recorded, Recorder, RunEvent, TaskInputs, TaskRun,
 };
+pub use context_core::results::{
+    IntoStorage, IsolationLevel, ResultError, ResultStore, Serializer, Storage,
+};
 pub use context_core::secret::{Secret, Secrets};
 pub use context_core::settings::Settings;
 pub use context_core::state::{
@@ -29,7 +38,56 @@ pub use context_core::state::{
 };
 pub use context_core::summary::SummaryRecorder;
 pub use context_core::tags::{IntoTags, Tag, TagSet};
-pub use context_core::{clock::Timestamp, names, record, registry, runtime};
+pub use context_core::transaction::{
+    CommitMode, Stage, Transaction, TransactionError, TransactionFailure, TransactionOptions,
+    TransactionState,
+};
+pub use context_core::{
+    cache, concurrency, log_print, logging, names, record, registry, results, runtime,
+};
+
+#[doc(inline)]
+/// # Example: a task that is attempted again after an hour
+///
+/// ```
+/// use std::time::Duration;
+/// use context::prelude::*;
+/// use context::testing::Harness;
+///
+/// #[task(retries = 1, retry_delay = "1h")]
+/// async fn fetch(page: u32) -> Result<u32, String> {
+///     if current_run!().run_count() == 1 { Err("busy".to_owned()) } else { Ok(page) }
+/// }
+///
+/// #[flow]
+/// async fn crawl(pages: Vec<u32>) -> Result<u32, String> {
+///     let mut sum = 0;
+///     for page in pages {
+///         sum += fetch(page).await?;
+///     }
+///     Ok(sum)
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let harness = Harness::new().manual_clock(); // nothing waits for real
+/// let report = harness.run(|| crawl(vec![1, 2])).await;
+///
+/// assert_eq!(report.output, Ok(3));
+/// report.assert_completed();
+/// report.assert_runs("fetch", 2);
+/// assert_eq!(report.elapsed(), Duration::from_secs(7200));
+/// assert_eq!(report.timeline(), "\
+/// flow crawl: Pending, Running, +7200s Completed
+///   task fetch: Pending, Running, AwaitingRetry(Task run encountered an exception String: busy), +3600s Retrying, Completed
+///   task fetch: +3600s Pending, Running, AwaitingRetry(Task run encountered an exception String: busy), +7200s Retrying, Completed
+/// ");
+/// # }
+/// ```
+///
+/// With [insta](https://docs.rs/insta), the text is kept by the test itself:
+/// `insta::assert_snapshot!(report.timeline(), @"…")`.
+pub use context_core::testing;
 
 #[doc(inline)]
 /// # Example: a flow of two tasks
@@ -245,7 +303,8 @@ pub mod prelude {
     pub use crate::{
         ContextModel, FlowRunContext, InCurrentContext, RunContext, RunError, State, StateType,
         TagsContext, TaskFuture, TaskFutures, TaskRunContext, add_asset_metadata, allow_failure,
-        exponential_backoff, get_run_context, unmapped,
+        default_policy, exponential_backoff, flow_parameters, get_run_context, inputs, no_cache,
+        run_id, task_source, transaction, unmapped,
     };
     pub use context_macros::{current_run, flow, materialize, tags, task};
 }

@@ -42,7 +42,7 @@ pub use line::ConcurrencyLimit;
 pub use names::LimitNames;
 pub use rate::{RateLimit, rate_limit};
 pub use slots::ConcurrencySlots;
-pub(crate) use tags::{TagSlots, tag_limits_exist, take_tags, try_take_tags};
+pub(crate) use tags::{TagSlots, tag_limits_exist, take_tags};
 
 use limits::Limits;
 use line::{Kind, Request, Unknown};

@@ -12,6 +12,7 @@
 //! |---|---|---|
 //! | [`FlowRunContext`], [`TaskRunContext`], [`TagsContext`], [`SettingsContext`], [`DeploymentContext`] | yes | yes |
 //! | [`AssetContext`] | yes | no: it is built again from the arguments |
+//! | [`ClockContext`] | yes | no: it belongs to the process |
 //! | [`SyncClientContext`], [`AsyncClientContext`] | no: a client ends with its scope | no |
 //!
 //! The table is data: [`ContextModel::POLICY`]. This module knows nothing of how runs are executed.
@@ -19,6 +20,7 @@
 mod assets;
 mod capture;
 mod client;
+mod clock;
 mod deployment;
 mod flow_run;
 mod frame;
@@ -41,6 +43,7 @@ use crate::secret::Secrets;
 pub use assets::{AssetContext, AssetMetadataError, add_asset_metadata};
 pub use capture::Context;
 pub use client::{AsyncClientContext, SyncClientContext};
+pub use clock::ClockContext;
 pub use deployment::DeploymentContext;
 pub use flow_run::{EngineContext, FlowRunContext};
 pub use run::{RunContext, current_flow_run, current_run, current_task_run, get_run_context};

@@ -6,7 +6,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | doors | `private` |
-//! | surface | [`runtime`], [`program`] |
+//! | surface | [`runtime`], [`program`], [`logging`], [`testing`] |
 //! | engine | [`engine`] |
 //! | ambient | [`context`] |
 //! | catalogue | [`registry`], [`definition`] |
@@ -24,6 +24,7 @@ pub mod definition;
 pub mod engine;
 pub mod hook;
 pub mod id;
+pub mod logging;
 pub mod names;
 pub mod parameters;
 #[doc(hidden)]
@@ -40,4 +41,5 @@ mod stack;
 pub mod state;
 pub mod summary;
 pub mod tags;
+pub mod testing;
 pub mod transaction;

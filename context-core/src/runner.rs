@@ -3,18 +3,20 @@
 //! Submitted work runs on the caller's tokio runtime where there is one that can make progress by itself, else on a
 //! background runtime that the process starts at its first use. This module knows futures and closures, not runs.
 
+mod block_on;
+mod time;
+
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::Pin;
-use std::sync::{Arc, OnceLock, mpsc};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread, ThreadId};
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::thread::{self, ThreadId};
 
 use tokio::runtime::{Builder, EnterGuard, Handle, Runtime, RuntimeFlavor};
 use tokio::task::{AbortHandle, JoinHandle};
-use tokio::time::Sleep;
+
+pub(crate) use block_on::block_on;
+pub(crate) use time::{Sleep, pause, pause_blocking, sleep};
 
 static BACKGROUND: OnceLock<Runtime> = OnceLock::new();
 
@@ -102,21 +104,15 @@ impl fmt::Debug for Runner {
     }
 }
 
-/// A timer, on the current runtime or the background one.
-///
-/// # Panics
-///
-/// On a runtime that was built without `enable_time`, as `tokio::time::sleep` does.
-pub(crate) fn sleep(duration: Duration) -> Pin<Box<Sleep>> {
-    let runner = Runner::of_async_caller();
-    let _entered = runner.handle.enter();
-    Box::pin(tokio::time::sleep(duration))
-}
-
 /// Calls `f`, which may block, without keeping a runtime's other work from running.
 pub(crate) fn blocking<R>(f: impl FnOnce() -> R) -> R {
     match Handle::try_current() {
-        Ok(handle) if handle.runtime_flavor() == RuntimeFlavor::MultiThread => in_place(f),
+        Ok(handle)
+            if handle.runtime_flavor() == RuntimeFlavor::MultiThread
+                && !block_on::is_standing_in() =>
+        {
+            in_place(f)
+        }
         _ => f(),
     }
 }
@@ -132,63 +128,5 @@ fn in_place<R>(f: impl FnOnce() -> R) -> R {
         (Err(_), Some(f)) => f(),
         (Err(payload), None) => resume_unwind(payload),
         (Ok(None), _) => unreachable!("`f` is there when it is called for the first time"),
-    }
-}
-
-/// Blocks this thread until `future` is ready. Timers and IO inside run on the background runtime.
-///
-/// What is ready at once is polled here only. On the thread of a current-thread runtime, which defers wake-ups until that
-/// thread comes back to it, what is not ready goes on in the background.
-pub(crate) fn block_on<T: Send + 'static>(
-    mut future: Pin<Box<dyn Future<Output = T> + Send>>,
-) -> T {
-    let runner = Runner::background();
-    let single = matches!(Handle::try_current(), Ok(handle) if handle.runtime_flavor() == RuntimeFlavor::CurrentThread);
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut cx = Context::from_waker(&waker);
-    let entered = runner.handle.enter();
-    loop {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
-            return value;
-        }
-        if single {
-            break;
-        }
-        blocking(thread::park);
-    }
-    drop(entered);
-    let (sender, receiver) = mpsc::sync_channel(1);
-    runner.spawn(async move {
-        let value = CatchUnwind(future).await;
-        // Nobody stops to wait for it.
-        sender.send(value).ok();
-    });
-    match receiver.recv() {
-        Ok(Ok(value)) => value,
-        Ok(Err(payload)) => resume_unwind(payload),
-        Err(_) => unreachable!("the background runtime is never shut down"),
-    }
-}
-
-/// Wakes a thread.
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-/// A future whose panic is handed over.
-struct CatchUnwind<T>(Pin<Box<dyn Future<Output = T> + Send>>);
-
-impl<T> Future for CatchUnwind<T> {
-    type Output = thread::Result<T>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx))) {
-            Ok(polled) => polled.map(Ok),
-            Err(payload) => Poll::Ready(Err(payload)),
-        }
     }
 }

@@ -10,6 +10,7 @@ mod cancellation;
 mod current_run;
 mod forms;
 mod hooks;
+mod logging;
 mod mapping;
 mod names;
 mod registry;
@@ -19,6 +20,7 @@ mod states;
 mod subflows;
 mod submit;
 mod tags;
+mod testing;
 mod timeouts;
 
 use std::future::Future;

@@ -34,13 +34,6 @@ pub(crate) fn tag_limits_exist() -> bool {
     PROCESS.has_tags()
 }
 
-/// Takes one slot for each tag that has a limit, if all are free and nobody waits for them.
-///
-/// `None` means that [`take_tags`] would wait.
-pub(crate) fn try_take_tags<T: AsRef<str>>(tags: &[T]) -> Option<TagSlots> {
-    PROCESS.try_take_tags(tags)
-}
-
 /// Takes one slot for each tag that has a limit, and waits until it can. Limits are neither made
 /// nor missed, and a limit of 0 keeps the run waiting until it is changed.
 pub(crate) fn take_tags<T: AsRef<str>>(
@@ -54,6 +47,7 @@ impl Limits {
         self.tags.load(Ordering::Relaxed) > 0
     }
 
+    #[cfg(test)]
     pub(super) fn try_take_tags<T: AsRef<str>>(&'static self, tags: &[T]) -> Option<TagSlots> {
         if !self.has_tags() {
             return Some(TagSlots { _slots: None });

@@ -50,6 +50,8 @@ pub(crate) struct FlowRunData {
     pub(crate) parent_flow_run_id: Option<FlowRunId>,
     pub(crate) root_flow_run_id: FlowRunId,
     pub(crate) tags: Option<Arc<TagNode>>,
+    /// What the calling flow run says about prints.
+    pub(crate) log_prints: Option<bool>,
     pub(crate) ledger: Arc<Ledger>,
 }
 
@@ -149,6 +151,11 @@ impl FlowRunContext {
     #[must_use]
     pub fn with_parameters(self, parameters: Parameters) -> Self {
         self.changed(|data| data.parameters = parameters)
+    }
+
+    /// Whether prints in the flow are logged, if the flow says so, or the flow that called it.
+    pub(crate) fn log_prints(&self) -> Option<bool> {
+        self.0.options().extra().and_then(|extra| extra.log_prints).or(self.0.log_prints)
     }
 
     fn changed(self, change: impl FnOnce(&mut FlowRunData)) -> Self {

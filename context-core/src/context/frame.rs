@@ -14,7 +14,7 @@ use super::{
     AssetContext, AsyncClientContext, ContextModel, DeploymentContext, FlowRunContext,
     SettingsContext, SyncClientContext,
 };
-use crate::clock::Timestamp;
+use crate::clock::{ManualClock, Timestamp};
 use crate::definition::{TaskDefinition, TaskOptions};
 use crate::id::TaskRunId;
 use crate::parameters::Parameters;
@@ -51,6 +51,7 @@ pub(super) struct Outer {
     pub(super) results: Option<Arc<ResultScope>>,
     /// True if any of these changes what task runs do besides their attempts.
     shaped: bool,
+    pub(super) clock: Option<ManualClock>,
     /// The clients of both kinds of client context.
     pub(super) clients: Option<Arc<ClientLink>>,
 }

@@ -119,6 +119,11 @@ impl TaskRunContext {
         self.changed(|details| details.parameters = parameters)
     }
 
+    /// Whether prints in the task are logged, if the task says so.
+    pub(crate) fn log_prints(&self) -> Option<bool> {
+        self.live().options().extra()?.log_prints
+    }
+
     fn changed(&self, change: impl FnOnce(&mut TaskDetails)) -> Self {
         let mut details = self.details().cloned().unwrap_or_default();
         change(&mut details);

@@ -135,7 +135,7 @@ fn settle(run: &mut Run, verdict: Result<(), Verdict>) -> Next {
 
 #[cold]
 fn delayed(run: &mut Run, delay: Duration) -> Next {
-    runner::blocking(|| std::thread::sleep(delay));
+    runner::pause_blocking(delay);
     if run.has_steps() {
         return stepped(run, steps::reopen);
     }

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
-use tokio::time::Sleep;
 
 use super::body::{Body, Encode, record};
 use super::codec::{decode, keep};
@@ -23,7 +22,7 @@ use super::run::{After, Begun, Fact, Facts, Run, RunnerChoice};
 use super::steps::{self, Ended, Stepped, Stepping};
 use crate::definition::{FlowDefinition, TaskDefinition};
 use crate::results::ResultRecord;
-use crate::runner;
+use crate::runner::{self, Sleep};
 use crate::state::RunError;
 
 /// What is to be done next.
@@ -135,7 +134,7 @@ impl Driver {
                         Stepped::Return => return Step::Return,
                         Stepped::Raise(error) => return Step::Raise(error),
                         Stepped::Unwind(payload) => return Step::Unwind(payload),
-                        Stepped::Delay(delay) => self.stage = Stage::Delayed(runner::sleep(delay)),
+                        Stepped::Delay(delay) => self.stage = Stage::Delayed(runner::pause(delay)),
                     }
                 }
                 Stage::Delayed(sleep) => {
@@ -222,7 +221,7 @@ impl Driver {
         self.stage = match after {
             After::Return => Stage::Done,
             After::Retry(None) => Stage::Ready,
-            After::Retry(Some(delay)) => Stage::Delayed(runner::sleep(delay)),
+            After::Retry(Some(delay)) => Stage::Delayed(runner::pause(delay)),
             After::Raise(error) => Stage::Raising(error),
         };
     }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{AssetEvent, FlowRun, Recorder, RunEvent, TaskRun};
 use crate::asset::Asset;
+use crate::clock::Timestamp;
 use crate::id::{FlowRunId, TaskRunId};
 use crate::state::State;
 
@@ -119,7 +120,19 @@ impl MemoryRecorder {
     ///   task fetch [io]: Pending, Running, Retrying, Completed
     /// ```
     pub fn transcript(&self) -> String {
-        transcript(&self.lock())
+        transcript(&self.lock(), None)
+    }
+
+    /// As [`transcript`](Self::transcript), with times: a state that a run entered later than its former one, or its
+    /// first one later than `start`, comes after the time from `start`, in seconds to the millisecond. Stable under a
+    /// manual clock.
+    ///
+    /// ```text
+    /// flow crawl: Pending, Running, +5s Completed
+    ///   task fetch [io]: Pending, Running, AwaitingRetry, +5s Retrying, Completed
+    /// ```
+    pub fn timeline(&self, start: Timestamp) -> String {
+        transcript(&self.lock(), Some(start))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Recorded>> {
@@ -152,6 +165,8 @@ fn asset(event: &AssetEvent<'_>) -> Recorded {
 /// A run in the transcript: its line, the states it went through, and the runs below it.
 struct Line {
     title: String,
+    /// When the latest state was entered, in milliseconds.
+    at: u128,
     states: Vec<String>,
     children: Vec<usize>,
 }
@@ -162,7 +177,8 @@ enum Id {
     Task(TaskRunId),
 }
 
-fn transcript(events: &[Recorded]) -> String {
+/// With times from `start` on, if that is given.
+fn transcript(events: &[Recorded], start: Option<Timestamp>) -> String {
     let mut lines: Vec<Line> = Vec::new();
     let mut index: HashMap<Id, usize> = HashMap::new();
     let mut roots = Vec::new();
@@ -184,7 +200,8 @@ fn transcript(events: &[Recorded]) -> String {
         };
         let line = *index.entry(id).or_insert_with(|| {
             let line = lines.len();
-            lines.push(Line { title: title(event), states: Vec::new(), children: Vec::new() });
+            let (states, children) = (Vec::new(), Vec::new());
+            lines.push(Line { title: title(event), at: 0, states, children });
             match parent.filter(|parent| *parent != id) {
                 Some(_) => {}
                 None => roots.push(line),
@@ -199,12 +216,19 @@ fn transcript(events: &[Recorded]) -> String {
                 None => roots.push(line),
             }
         }
-        lines[line].states.push(shown(state));
+        // Not finer: the states of one run are a microsecond apart, at least.
+        let at = start.map_or(0, |start| state.timestamp().since(start).as_millis());
+        let Line { at: before, states, .. } = &mut lines[line];
+        states.push(if at > std::mem::replace(before, at) {
+            format!("+{}s {}", at as f64 / 1000.0, shown(state))
+        } else {
+            shown(state)
+        });
     }
     let mut text = String::new();
     let mut stack: Vec<(usize, usize)> = roots.into_iter().rev().map(|line| (line, 0)).collect();
     while let Some((line, depth)) = stack.pop() {
-        let Line { title, states, children } = &lines[line];
+        let Line { title, states, children, .. } = &lines[line];
         let states = states.join(", ");
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{:indent$}{title}: {states}", "", indent = depth * 2);

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use context_core::context::{
-    AssetContext, AsyncClientContext, Context, ContextModel, DeploymentContext, FlowRunContext,
-    InCurrentContext, Policy, SettingsContext, SyncClientContext, TagsContext, TaskRunContext,
-    spawn, spawn_blocking, thread,
+    AssetContext, AsyncClientContext, ClockContext, Context, ContextModel, DeploymentContext,
+    FlowRunContext, InCurrentContext, Policy, SettingsContext, SyncClientContext, TagsContext,
+    TaskRunContext, spawn, spawn_blocking, thread,
 };
 use context_core::record::{Client, Recorder, RunEvent};
 
@@ -75,6 +75,7 @@ fn the_table_in_the_documentation_is_what_the_policies_say() {
         row::<TaskRunContext>(),
         row::<TagsContext>(),
         row::<SettingsContext>(),
+        row::<ClockContext>(),
         row::<DeploymentContext>(),
         row::<AssetContext>(),
         row::<SyncClientContext>(),

@@ -164,6 +164,7 @@ impl FlowTarget {
             parent_flow_run_id: outer.map(FlowRunContext::id),
             root_flow_run_id: outer.map_or(id, FlowRunContext::root_flow_run_id),
             tags: frame.and_then(|frame| frame.tags().cloned()),
+            log_prints: outer.and_then(FlowRunContext::log_prints),
             ledger: Arc::new(Ledger::new(client, runner)),
         }));
     }

@@ -12,13 +12,14 @@ use pin_project_lite::pin_project;
 use super::ArgumentList;
 use super::owned::{Awaited, Callable, OfTask, Owned};
 use super::waiting::Waiting;
-use crate::clock::Timestamp;
-use crate::context::Ledger;
+use crate::clock::{self, ManualClock, Timestamp};
+use crate::context::{ClockContext, Context as Ambient, ContextModel as _, Ledger};
 use crate::engine::body::TaskFn;
 use crate::engine::call::Call;
 use crate::engine::future::Shared;
 use crate::engine::run::Run;
 use crate::id::TaskRunId;
+use crate::runner::Abort;
 use crate::state::{Failure, RunError, RunErrorKind, State, StateType, panic_message};
 
 /// Hands `waiting`, which was created, to the runner of its flow run.
@@ -32,16 +33,14 @@ where
     let abort = if waiting.is_ready() {
         // The usual case gets a small future of its own.
         match waiting.resolve() {
-            Ok((run, owned)) => {
-                ledger.runner().spawn(Published::<H, Args>::new(run, owned, publisher))
-            }
+            Ok((run, owned)) => start(&ledger, Published::<H, Args>::new(run, owned, publisher)),
             Err(unready) => {
                 publisher.publish_unready(*unready);
                 return ledger.forget(id);
             }
         }
     } else {
-        ledger.runner().spawn(async move {
+        start(&ledger, async move {
             match waiting.later().await {
                 Ok((run, owned)) => Published::<H, Args>::new(run, owned, publisher).await,
                 Err(unready) => publisher.publish_unready(*unready),
@@ -49,6 +48,25 @@ where
         })
     };
     ledger.abortable(id, abort);
+}
+
+/// Hands `future` to the runner.
+fn start(ledger: &Ledger, future: impl Future<Output = ()> + Send + 'static) -> Abort {
+    match clock::ambient() {
+        None => ledger.runner().spawn(future),
+        Some(clock) => start_under(ledger, clock, Box::pin(future)),
+    }
+}
+
+/// As `start`, under `clock` also between attempts, when no context of the run is in force.
+#[cold]
+fn start_under(
+    ledger: &Ledger,
+    clock: ManualClock,
+    future: Pin<Box<dyn Future<Output = ()> + Send>>,
+) -> Abort {
+    let clock = ClockContext::new(clock);
+    ledger.runner().spawn(Ambient::empty().run(|| clock.scope(future)))
 }
 
 pin_project! {
