@@ -18,8 +18,12 @@ pub use context_core::definition::{
     RetryDelay, TaskDefinition, TaskHook, TaskOptions, TransactionHook, exponential_backoff,
 };
 pub use context_core::engine::{
-    AllowFailure, FlowWithOptions, Input, IntoInput, IntoMapInput, MapInput, TaskFuture,
-    TaskFutures, Unmapped, WaitFor, WithOptions, allow_failure, unmapped,
+    AbortHandle, AllowFailure, AsCompleted, AsCompletedBlocking, AsCompletedWithin,
+    ConcurrentTaskRunner, DoneNotDone, EndedRun, FlowWithOptions, Input, IntoInput, IntoMapInput,
+    MapInput, Opaque, Quote, RemoteRun, SubmittedRun, TaskFuture, TaskFutures, TaskRunner,
+    ThreadPoolTaskRunner, Unmapped, WaitFor, WithOptions, allow_failure, as_completed, opaque,
+    quote, resolve_futures_to_states, resolve_futures_to_states_blocking, unmapped, wait,
+    wait_blocking,
 };
 pub use context_core::hook::{Hook, IntoHooks};
 pub use context_core::id::{FlowRunId, StateId, TaskRunId};

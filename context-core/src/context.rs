@@ -56,7 +56,7 @@ pub use transaction::{get_transaction, transaction};
 
 pub(crate) use flow_run::FlowRunData;
 pub(crate) use frame::{Attention, Frame, LiveTask, TaskDetails};
-pub(crate) use ledger::Ledger;
+pub(crate) use ledger::{Ledger, Ticket};
 pub(crate) use results::ResultScope;
 pub(crate) use transaction::{AttemptEnd, TaskTransactions};
 

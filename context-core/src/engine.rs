@@ -21,6 +21,7 @@ mod returned;
 mod run;
 mod steps;
 mod submit;
+mod task_runner;
 
 pub use blocking::{flow_blocking, task_blocking};
 pub use body::{
@@ -31,14 +32,22 @@ pub use body::{
 };
 pub use call::{flow_async, task_async};
 pub use codec::{Codec, CodecProbe, KeptSuccess, KeptValue, MakesCodec, NotKept};
-pub use future::TaskFuture;
-pub use futures::TaskFutures;
+pub use future::{EndedRun, TaskFuture};
+pub use futures::{
+    AsCompleted, AsCompletedBlocking, AsCompletedWithin, DoneNotDone, TaskFutures, as_completed,
+    resolve_futures_to_states, resolve_futures_to_states_blocking, wait, wait_blocking,
+};
 pub use glue::{CarriesRunError, Fallible, Glue, Verdict, probe};
-pub use input::{AllowFailure, Input, IntoInput, Upstream, WaitFor, allow_failure};
+pub use input::{
+    AllowFailure, Input, IntoInput, Opaque, Quote, Upstream, WaitFor, allow_failure, opaque, quote,
+};
 pub use map::{IntoMapInput, MapInput, Unmapped, unmapped};
 pub use options::{FlowWithOptions, WithOptions};
 pub use returned::ReturnedStates;
 pub use submit::{
     ArgumentList, EachInput, FlowCaller, IntoInputs, IntoMapInputs, MayCall, MayNotCall,
     MayNotSubmit, MaySubmit, OwnedCall, Prepared, SubmitProbe, Submitter,
+};
+pub use task_runner::{
+    AbortHandle, ConcurrentTaskRunner, RemoteRun, SubmittedRun, TaskRunner, ThreadPoolTaskRunner,
 };

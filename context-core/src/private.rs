@@ -12,14 +12,14 @@ pub use crate::context::{
 };
 pub use crate::engine::{
     ArgumentList, Asynchronous, Attempt, Blocking, Fallible, FlowCaller, FlowFn, FlowWithOptions,
-    Glue, IntoInput, IntoMapInput, Once, OwnedArgument, Retried, RetryArgument, Submitter, TaskFn,
-    TaskFuture, TaskFutures, WithOptions, assert_carries_run_error,
+    Glue, IntoInput, IntoMapInput, Mode, Once, OwnedArgument, Retried, RetryArgument, Submitter,
+    TaskFn, TaskFuture, TaskFutures, WithOptions, assert_carries_run_error,
     assert_output_carries_run_error, flow_async, flow_blocking, task_async, task_blocking,
 };
 pub use crate::parameters::ParameterSink;
 pub use crate::program::{MainOptions, block_on_main, run_main};
 pub use crate::stack::{SuspendExt, Suspendable};
-pub use crate::state::Failure;
+pub use crate::state::{Failure, State};
 pub use crate::tags::TagList;
 
 pub use crate::__attempt as attempt;
@@ -52,3 +52,6 @@ pub type Whole<R> = R;
 
 /// The value of a function that can fail: what is in its `Ok`.
 pub type Success<R> = <R as Fallible>::Value;
+
+/// What a call gives: at once, or a future of it.
+pub type Called<M, R> = <M as Mode>::Called<R>;

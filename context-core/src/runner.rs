@@ -1,7 +1,12 @@
 //! Runners: where a future runs.
 //!
 //! Submitted work runs on the caller's tokio runtime where there is one that can make progress by itself, else on a
-//! background runtime that the process starts at its first use. This module knows futures and closures, not runs.
+//! background runtime that the process starts at its first use. With a [`TaskRunner`], that decides when and where. This
+//! module knows futures and closures, not what runs are of.
+
+mod place;
+mod slots;
+mod task_runner;
 
 mod block_on;
 mod time;
@@ -9,14 +14,20 @@ mod time;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, ThreadId};
 
 use tokio::runtime::{Builder, EnterGuard, Handle, Runtime, RuntimeFlavor};
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::task::JoinHandle;
 
 pub(crate) use block_on::block_on;
 pub(crate) use time::{Sleep, pause, pause_blocking, sleep};
+
+pub use task_runner::{AbortHandle, RemoteRun, SubmittedRun, TaskRunner};
+
+pub(crate) use place::{Place, Placed, carrying_place, note_wait};
+pub(crate) use slots::Slots;
+pub(crate) use task_runner::{BoxedRun, Relay, Work};
 
 static BACKGROUND: OnceLock<Runtime> = OnceLock::new();
 
@@ -26,17 +37,8 @@ pub(crate) struct Runner {
     handle: Handle,
     /// The only thread on which the runtime makes progress, if it has only one.
     driving_thread: Option<ThreadId>,
-}
-
-/// The means to abort one submitted future.
-#[derive(Debug)]
-pub(crate) struct Abort(AbortHandle);
-
-impl Abort {
-    /// Drops the future at its next suspension.
-    pub(crate) fn abort(&self) {
-        self.0.abort();
-    }
+    /// Who runs submitted runs, if not the runtime as it is.
+    task_runner: Option<Arc<dyn TaskRunner>>,
 }
 
 impl Runner {
@@ -46,7 +48,7 @@ impl Runner {
             Ok(handle) => {
                 let single = handle.runtime_flavor() == RuntimeFlavor::CurrentThread;
                 let driving_thread = single.then(|| thread::current().id());
-                Self { handle, driving_thread }
+                Self { handle, driving_thread, task_runner: None }
             }
             Err(_) => Self::background(),
         }
@@ -57,7 +59,7 @@ impl Runner {
     pub(crate) fn of_blocking_caller() -> Self {
         match Handle::try_current() {
             Ok(handle) if handle.runtime_flavor() == RuntimeFlavor::MultiThread => {
-                Self { handle, driving_thread: None }
+                Self { handle, driving_thread: None, task_runner: None }
             }
             _ => Self::background(),
         }
@@ -71,7 +73,7 @@ impl Runner {
                 .build()
                 .expect("the system can start the threads of a runtime")
         });
-        Self { handle: runtime.handle().clone(), driving_thread: None }
+        Self { handle: runtime.handle().clone(), driving_thread: None, task_runner: None }
     }
 
     /// The only thread on which submitted work makes progress, if there is only one: it must not block.
@@ -84,9 +86,37 @@ impl Runner {
         self.handle.enter()
     }
 
+    /// The same runtime with `task_runner`, which runs nothing yet, to run submitted runs.
+    pub(crate) fn with_task_runner(self, task_runner: Arc<dyn TaskRunner>) -> Self {
+        // The runs do not need the caller's only thread; then what waits for their inputs must not need it either.
+        let runtime = if self.driving_thread.is_some() && task_runner.runs_elsewhere() {
+            Self::background()
+        } else {
+            self
+        };
+        Self { task_runner: Some(task_runner), ..runtime }
+    }
+
+    /// The same, with a task runner of its own.
+    pub(crate) fn duplicate(&self) -> Self {
+        let task_runner = self.task_runner.as_ref().map(|runner| runner.duplicate());
+        Self { task_runner, ..self.clone() }
+    }
+
+    /// Who runs submitted runs, if not the runtime as it is.
+    #[inline]
+    pub(crate) const fn task_runner(&self) -> Option<&Arc<dyn TaskRunner>> {
+        self.task_runner.as_ref()
+    }
+
+    /// The runtime.
+    pub(crate) const fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
     /// Runs `future`.
-    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> Abort {
-        Abort(self.handle.spawn(future).abort_handle())
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        self.handle.spawn(future).abort_handle().into()
     }
 
     /// Runs `f` on a thread where it may block.
@@ -100,7 +130,18 @@ impl Runner {
 
 impl fmt::Debug for Runner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Runner").field("flavor", &self.handle.runtime_flavor()).finish()
+        f.debug_struct("Runner")
+            .field("flavor", &self.handle.runtime_flavor())
+            .field("task_runner", &self.task_runner)
+            .finish()
+    }
+}
+
+/// As [`blocking`], where `f` waits for task runs: they may need the slot that the caller has in its task runner.
+pub(crate) fn yielding<R>(f: impl FnOnce() -> R) -> R {
+    match Place::current() {
+        None => blocking(f),
+        Some(place) => blocking(|| place.without(f)),
     }
 }
 

@@ -306,7 +306,7 @@ async fn futures_can_be_shared_watched_and_waited_for() {
         assert!(!early.is_terminal());
         let called = Arc::new(AtomicUsize::new(0));
         let counter = called.clone();
-        future.add_done_callback(move || {
+        future.add_done_callback(move |_| {
             counter.fetch_add(1, Ordering::SeqCst);
         });
         gate.notify_one();
@@ -315,7 +315,7 @@ async fn futures_can_be_shared_watched_and_waited_for() {
         assert!(future.wait().await.is_completed());
         assert_eq!(other.result().await?, 7);
         let counter = called.clone();
-        future.add_done_callback(move || {
+        future.add_done_callback(move |_| {
             counter.fetch_add(10, Ordering::SeqCst);
         });
         // The first callback may still be on its way: waiting does not wait for callbacks.

@@ -3,10 +3,9 @@
 //! Contexts are immutable; what changes during a flow run is kept here, behind the context: the call counters of
 //! subflows, the submitted runs that have not ended, and the assets that task runs carry on.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::future::poll_fn;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
@@ -16,7 +15,7 @@ use crate::asset::Asset;
 use crate::definition::FlowDefinition;
 use crate::id::TaskRunId;
 use crate::record::Client;
-use crate::runner::{Abort, Runner};
+use crate::runner::{AbortHandle, Runner};
 
 /// What a flow run accumulates.
 pub(crate) struct Ledger {
@@ -33,34 +32,49 @@ pub(crate) struct Ledger {
     assets: Mutex<HashMap<TaskRunId, Vec<Asset>>>,
 }
 
-/// Ids are random: their low bits are as good a hash as any.
-type ById = BuildHasherDefault<LowBits>;
+/// The number under which a ledger knows a submitted run. Used again when the run has ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ticket(usize);
 
-#[derive(Default)]
-struct LowBits(u64);
-
-impl Hasher for LowBits {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write_u128(&mut self, id: u128) {
-        self.0 = id as u64;
-    }
-
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("only ids are hashed")
-    }
-}
-
+/// The submitted runs, by their tickets.
 #[derive(Default)]
 struct Submissions {
-    aborts: HashMap<u128, Abort, ById>,
-    /// Runs that have ended before `abortable`.
-    ended: HashSet<u128, ById>,
+    entries: Vec<Entry>,
+    /// The first of the free tickets.
+    free: Option<usize>,
     /// True once everything was aborted.
     closed: bool,
     waiting: Vec<Waker>,
+}
+
+/// What is known of one submitted run.
+enum Entry {
+    /// There is none; the next free ticket.
+    Free(Option<usize>),
+    /// It has not ended, and cannot be aborted yet, or any more.
+    Open,
+    /// It can be aborted.
+    Abortable(AbortHandle),
+    /// It has ended before it was known how to abort it.
+    Ended,
+}
+
+impl Submissions {
+    fn open(&mut self) -> usize {
+        let Some(at) = self.free else {
+            self.entries.push(Entry::Open);
+            return self.entries.len() - 1;
+        };
+        if let Entry::Free(next) = std::mem::replace(&mut self.entries[at], Entry::Open) {
+            self.free = next;
+        }
+        at
+    }
+
+    fn free(&mut self, at: usize) -> Entry {
+        let next = self.free.replace(at);
+        std::mem::replace(&mut self.entries[at], Entry::Free(next))
+    }
 }
 
 impl Ledger {
@@ -79,7 +93,7 @@ impl Ledger {
 
     /// A ledger for the next attempt of the same run.
     pub(crate) fn next_attempt(&self) -> Self {
-        Self::new(self.client.clone(), self.runner.clone())
+        Self::new(self.client.clone(), self.runner.duplicate())
     }
 
     pub(crate) const fn client(&self) -> &Client {
@@ -100,37 +114,45 @@ impl Ledger {
         this
     }
 
-    /// Notes that a run was submitted.
-    pub(crate) fn open(&self) {
+    /// Notes that a run was submitted. Its end is noted with `close`, and by then, or later, `abortable` or `forget` is
+    /// called once.
+    pub(crate) fn open(&self) -> Ticket {
+        let mut submissions = lock(&self.submissions);
         self.open.fetch_add(1, Ordering::AcqRel);
+        Ticket(submissions.open())
     }
 
-    /// Says how run `id` can be aborted. Aborts it at once if the flow run was cancelled meanwhile.
-    pub(crate) fn abortable(&self, id: TaskRunId, abort: Abort) {
+    /// Says how a run can be aborted. Aborts it at once if the flow run was cancelled meanwhile.
+    pub(crate) fn abortable(&self, Ticket(at): Ticket, abort: AbortHandle) {
         let mut submissions = lock(&self.submissions);
-        if submissions.closed {
+        if matches!(submissions.entries[at], Entry::Ended) {
+            submissions.free(at);
+        } else if submissions.closed {
             drop(submissions);
             abort.abort();
-        } else if !submissions.ended.remove(&id.as_u128()) {
-            submissions.aborts.insert(id.as_u128(), abort);
+        } else {
+            submissions.entries[at] = Entry::Abortable(abort);
         }
     }
 
-    /// Run `id` has ended and never was abortable.
-    pub(crate) fn forget(&self, id: TaskRunId) {
-        lock(&self.submissions).ended.remove(&id.as_u128());
+    /// A run has ended and never was abortable.
+    pub(crate) fn forget(&self, Ticket(at): Ticket) {
+        lock(&self.submissions).free(at);
     }
 
-    /// Notes that run `id` has ended.
-    pub(crate) fn close(&self, id: TaskRunId) {
+    /// Notes that a run has ended.
+    pub(crate) fn close(&self, Ticket(at): Ticket) {
         let mut submissions = lock(&self.submissions);
-        if submissions.aborts.remove(&id.as_u128()).is_none() && !submissions.closed {
-            // It has ended before it was known how to abort it.
-            submissions.ended.insert(id.as_u128());
-        }
-        if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
-            let waiting = std::mem::take(&mut submissions.waiting);
-            drop(submissions);
+        let entry = match submissions.entries[at] {
+            Entry::Abortable(_) => submissions.free(at),
+            _ => std::mem::replace(&mut submissions.entries[at], Entry::Ended),
+        };
+        let is_last = self.open.fetch_sub(1, Ordering::AcqRel) == 1;
+        let waiting = if is_last { std::mem::take(&mut submissions.waiting) } else { Vec::new() };
+        drop(submissions);
+        // What it holds may be the last of a run.
+        drop(entry);
+        if is_last {
             self.all_ended.notify_all();
             waiting.into_iter().for_each(Waker::wake);
         }
@@ -141,9 +163,27 @@ impl Ledger {
         let aborts: Vec<_> = {
             let mut submissions = lock(&self.submissions);
             submissions.closed = true;
-            submissions.aborts.drain().map(|(_, abort)| abort).collect()
+            let abortable = |entry: &mut Entry| match std::mem::replace(entry, Entry::Open) {
+                Entry::Abortable(abort) => Some(abort),
+                other => {
+                    *entry = other;
+                    None
+                }
+            };
+            submissions.entries.iter_mut().filter_map(abortable).collect()
         };
-        aborts.iter().for_each(Abort::abort);
+        // First: then none that is aborted makes room for another.
+        if let Some(task_runner) = self.runner.task_runner() {
+            task_runner.cancel_all();
+        }
+        aborts.iter().for_each(AbortHandle::abort);
+    }
+
+    /// Lets go of what the task runner needs to run runs; there will be no others.
+    pub(crate) fn shut_down(&self) {
+        if let Some(task_runner) = self.runner.task_runner() {
+            task_runner.shutdown();
+        }
     }
 
     /// True if every submitted run has ended.

@@ -4,12 +4,14 @@
 //! run that would use it reports [`InvalidOption`].
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::extra::{FlowExtra, TaskExtra};
 use super::{FlowDefinition, IntoRetryDelay, RetryDelay, TaskDefinition};
 use crate::asset::{Asset, IntoAsset};
 use crate::names::{IntoRunName, RunName};
+use crate::runner::TaskRunner;
 use crate::state::InvalidOption;
 use crate::tags::{IntoTags, TagList, Tags};
 
@@ -287,6 +289,7 @@ impl TaskOptions {
 pub struct FlowOptions {
     shared: Shared,
     extra: Option<Box<FlowExtra>>,
+    task_runner: Option<Arc<dyn TaskRunner>>,
 }
 
 impl FlowOptions {
@@ -317,6 +320,17 @@ impl FlowOptions {
     pub fn retry_delay(mut self, delay: Duration) -> Self {
         self.shared.set_retry_delay(delay);
         self
+    }
+
+    /// Who runs the task runs that the flow submits; default: the runtime of its caller, all at once.
+    #[must_use]
+    pub fn task_runner(mut self, task_runner: impl TaskRunner) -> Self {
+        self.task_runner = Some(Arc::new(task_runner));
+        self
+    }
+
+    pub(crate) fn chosen_task_runner(&self) -> Option<&Arc<dyn TaskRunner>> {
+        self.task_runner.as_ref()
     }
 
     pub(crate) fn flow_name(&self, definition: &FlowDefinition) -> String {

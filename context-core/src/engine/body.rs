@@ -302,6 +302,8 @@ pub trait TaskFn<Args>: Sized + 'static {
 pub trait FlowFn<Args>: Sized + 'static {
     /// What the function returns.
     type Output;
+    /// The value in it: `T` of a `Result<T, E>`, else the output itself.
+    type Value;
     /// How it is called.
     type Mode: Mode;
 
@@ -313,6 +315,12 @@ pub trait FlowFn<Args>: Sized + 'static {
     fn attempt(arguments: Args) -> Attempt<Self::Output>;
     /// What the engine must know about the output.
     fn glue() -> Glue<Self::Output>;
+    /// Takes the value out of the output.
+    ///
+    /// # Errors
+    ///
+    /// If the output is an error.
+    fn value(output: Self::Output) -> Result<Self::Value, Failure>;
     /// Calls it with its arguments.
     fn caller() -> FlowCaller<Self, Args>
     where

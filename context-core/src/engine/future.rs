@@ -1,24 +1,28 @@
 //! Task futures: the results of submitted runs.
 
+mod own;
 mod shared;
+mod waits;
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::hash::{Hash, Hasher};
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll};
 use std::thread::ThreadId;
-use std::time::Duration;
 
 use self::shared::{Listener, Outcome, Slot};
 use super::futures::Ends;
 use super::input::{Upstream, not_ready};
 use crate::clock::Timestamp;
-use crate::context::{ContextModel, TaskRunContext};
+use crate::context::Context as Ambient;
 use crate::id::TaskRunId;
-use crate::runner;
 use crate::state::{RunError, RunErrorKind, State, StateType};
 
+pub use shared::EndedRun;
+
+pub(super) use own::Own;
 pub(super) use shared::Shared;
 
 /// The result of a submitted run, now or later.
@@ -31,6 +35,8 @@ pub(super) use shared::Shared;
 /// future of a `Clone` value can be cloned or awaited by reference.
 ///
 /// Waiting inside the very run whose future it is gives [`RunErrorKind::SelfDependency`].
+///
+/// Two futures are equal if they are of the same run.
 #[must_use = "the run goes on without it, but its error goes unnoticed"]
 pub struct TaskFuture<T>(Arc<Shared<T>>);
 
@@ -87,7 +93,7 @@ impl<T> TaskFuture<T> {
 
     /// The state the run has ended in, or `Pending` while it has not.
     pub fn state(&self) -> State {
-        self.0.lock().state.clone()
+        self.0.state()
     }
 
     /// True if the run has ended.
@@ -95,90 +101,36 @@ impl<T> TaskFuture<T> {
         !self.0.is_open()
     }
 
-    /// Waits until the run has ended, without taking its value.
-    pub async fn wait(&self) -> State {
-        std::future::poll_fn(|cx| match self.0.poll(cx.waker()) {
-            Some(state) => Poll::Ready(state),
-            None => Poll::Pending,
-        })
-        .await
-    }
-
-    /// As [`wait`](Self::wait), but not longer than `timeout`; then the state is not a final one.
-    pub async fn wait_timeout(&self, timeout: Duration) -> State {
-        let mut sleep = runner::sleep(timeout);
-        std::future::poll_fn(|cx| match self.0.poll(cx.waker()) {
-            Some(state) => Poll::Ready(state),
-            None => sleep.as_mut().poll(cx).map(|()| self.state()),
-        })
-        .await
-    }
-
-    /// The value, once the run has ended: the same as `.await`.
+    /// Calls `callback` when the run has ended; at once if it has. It is told which run that was, and its state.
     ///
-    /// # Errors
-    ///
-    /// If the run did not complete.
-    pub async fn result(self) -> Result<T, RunError> {
-        self.await
-    }
-
-    /// Blocks until the run has ended and gives its value; for plain functions.
-    ///
-    /// # Errors
-    ///
-    /// If the run did not complete, or waiting here would stop the only thread it could run on.
-    pub fn result_blocking(self) -> Result<T, RunError> {
-        self.check_blocking()?;
-        runner::blocking(|| self.0.wait(None));
-        self.take()
-    }
-
-    /// Blocks until the run has ended, without taking its value; not longer than `timeout` if there is one, and then the
-    /// state is not a final one.
-    ///
-    /// # Errors
-    ///
-    /// If waiting here would stop the only thread it could run on.
-    pub fn wait_blocking(&self, timeout: Option<Duration>) -> Result<State, RunError> {
-        self.check_blocking()?;
-        Ok(runner::blocking(|| self.0.wait(timeout)))
-    }
-
-    /// Calls `callback` when the run has ended; at once if it has.
-    pub fn add_done_callback(&self, callback: impl FnOnce() + Send + 'static) {
-        self.listen(Listener::Callback(Box::new(callback)));
+    /// The callback is called inside what surrounds *this* call, on the thread on which the run ends. It should be
+    /// quick. If it panics, that is logged and changes nothing for those who wait, nor for other callbacks.
+    pub fn add_done_callback(&self, callback: impl FnOnce(&EndedRun) + Send + 'static) {
+        let ambient = Ambient::current().for_spawn();
+        self.0.listen(Listener::Callback(Box::new(move |ended| {
+            ambient.wrap_once(|| callback(ended))();
+        })));
     }
 
     /// Tells `ends` of the end of this run, the `index`-th it watches.
     pub(super) fn watch(&self, ends: &Arc<Ends>, index: usize) {
-        self.listen(Listener::Ends(ends.clone(), index));
+        self.0.listen(Listener::Ends(ends.clone(), index));
     }
 
-    fn listen(&self, listener: Listener) {
-        let mut slot = self.0.lock();
-        if matches!(slot.outcome, Outcome::Open) {
-            slot.listeners.push(listener);
-        } else {
-            drop(slot);
-            listener.tell();
-        }
-    }
-
+    /// An error if blocking here until the run has ended would be for ever.
     pub(super) fn check_blocking(&self) -> Result<(), RunError> {
-        self.check_self()?;
+        Own::here().check(self.0.id)?;
         self.0.check_thread()
     }
 
-    fn check_self(&self) -> Result<(), RunError> {
-        depends_on_itself(self.0.id)
-    }
-
-    /// Why the run has no value, if it has ended without one.
-    pub(super) fn error(&self) -> Option<RunError> {
+    /// An error if the run, which has ended, did not complete, or if it would wait for itself.
+    pub(super) fn check_completed(&self) -> Result<(), RunError> {
         match &self.0.lock().outcome {
-            Outcome::Error(error) => Some(error.clone()),
-            Outcome::Open | Outcome::Value(_) | Outcome::Taken => None,
+            Outcome::Error(error) => Err(error.clone()),
+            Outcome::Value(_) | Outcome::Taken => Ok(()),
+            Outcome::Open => {
+                Err(RunErrorKind::SelfDependency { task_run_id: self.task_run_id() }.into())
+            }
         }
     }
 
@@ -214,22 +166,13 @@ impl<T> TaskFuture<T> {
     }
 }
 
-/// An error if the code that surrounds the call is, or was called by, run `id`.
-pub(super) fn depends_on_itself(id: TaskRunId) -> Result<(), RunError> {
-    let Some(task) = TaskRunContext::get() else { return Ok(()) };
-    if task.id() == id || task.parent_task_run_id() == Some(id) {
-        return Err(RunErrorKind::SelfDependency { task_run_id: id }.into());
-    }
-    Ok(())
-}
-
 impl<T> Future for TaskFuture<T> {
     type Output = Result<T, RunError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         if this.0.poll_with(cx.waker(), |_| ()).is_none() {
-            return match this.check_self() {
+            return match Own::here().check(this.0.id) {
                 Err(error) => Poll::Ready(Err(error)),
                 Ok(()) => Poll::Pending,
             };
@@ -254,6 +197,20 @@ impl<T: Clone> Clone for TaskFuture<T> {
         slot.copy = Some(T::clone);
         drop(slot);
         Self(self.0.clone())
+    }
+}
+
+impl<T> PartialEq for TaskFuture<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl<T> Eq for TaskFuture<T> {}
+
+impl<T> Hash for TaskFuture<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id.hash(state);
     }
 }
 

@@ -1,19 +1,49 @@
-//! Several task futures in order: what `map` gives.
+//! Several task futures in order: what `map` gives, and the ways to wait for many runs.
 
-use std::collections::VecDeque;
+mod completed;
+mod ends;
+mod wait;
+
 use std::fmt;
-use std::future::{Future, IntoFuture, poll_fn};
+use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use super::future::TaskFuture;
-use crate::runner;
-use crate::state::RunError;
+use crate::clock::Timestamp;
+use crate::id::TaskRunId;
+use crate::state::{RunError, State};
+
+pub use completed::{AsCompleted, AsCompletedBlocking, AsCompletedWithin, as_completed};
+pub use wait::{
+    DoneNotDone, resolve_futures_to_states, resolve_futures_to_states_blocking, wait, wait_blocking,
+};
+
+pub(super) use ends::Ends;
+
+use ends::{Deadline, Progress};
 
 /// The results of several submitted runs, in the order in which they were submitted.
 ///
-/// `.await` gives all values, or the error of the run that failed first.
+/// `.await` gives all values, or the error of the run that failed first. A run may be in it more than once.
+///
+/// # Example: with a limit for all together
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use context_core::engine::TaskFutures;
+/// use context_core::state::RunError;
+///
+/// async fn sum(mut pages: TaskFutures<u32>) -> Result<u32, RunError> {
+///     match pages.result_timeout(Duration::from_secs(5)).await {
+///         Ok(values) => Ok(values.into_iter().sum()),
+///         // The runs go on, and the futures are still there.
+///         Err(error) if error.is_wait_timed_out() => Ok(pages.result().await?.len() as u32),
+///         Err(error) => Err(error),
+///     }
+/// }
+/// ```
 #[derive(Clone)]
 #[must_use = "the runs go on without it, but their errors go unnoticed"]
 pub struct TaskFutures<T> {
@@ -40,6 +70,16 @@ impl<T> TaskFutures<T> {
         }
     }
 
+    /// The futures; runs that could not be made are one future, which has failed.
+    fn into_list(self) -> Vec<TaskFuture<T>> {
+        match self.error {
+            None => self.futures,
+            Some(error) => {
+                vec![TaskFuture::failed(TaskRunId::generate(Timestamp::now()), error)]
+            }
+        }
+    }
+
     /// Why there are no runs, if they could not be made.
     pub const fn error(&self) -> Option<&RunError> {
         self.error.as_ref()
@@ -60,39 +100,71 @@ impl<T> TaskFutures<T> {
         self.futures.iter()
     }
 
+    /// The state each run has ended in, or `Pending` while it has not.
+    pub fn states(&self) -> Vec<State> {
+        self.futures.iter().map(TaskFuture::state).collect()
+    }
+
     /// All values in order: the same as `.await`.
     ///
     /// # Errors
     ///
     /// The error of the run that failed first, without waiting for the others.
-    pub async fn result(self) -> Result<Vec<T>, RunError> {
-        let futures = self.into_futures()?;
-        let ends = Ends::watch(&futures);
-        let mut left = futures.len();
-        while left > 0 {
-            let index = poll_fn(|cx| ends.poll_next(cx.waker())).await;
-            left -= 1;
-            check(&futures[index])?;
-        }
-        futures.into_iter().map(TaskFuture::take).collect()
+    pub async fn result(mut self) -> Result<Vec<T>, RunError> {
+        self.result_until(Deadline::new(None)).await
+    }
+
+    /// As [`result`](Self::result), but not longer than `timeout` for all together. After a timeout the futures are as
+    /// good as before.
+    ///
+    /// # Errors
+    ///
+    /// [`RunErrorKind::Unfinished`](crate::state::RunErrorKind::Unfinished), which says how many of how many, if not all
+    /// have ended in time. The error of the run that failed first, as it is, a timeout of its own included.
+    pub async fn result_timeout(&mut self, timeout: Duration) -> Result<Vec<T>, RunError> {
+        self.result_until(Deadline::new(Some(timeout))).await
     }
 
     /// Blocks until all values are there; for plain functions.
     ///
     /// # Errors
     ///
-    /// The error of the run that failed first, without waiting for the others.
-    pub fn result_blocking(self) -> Result<Vec<T>, RunError> {
-        let futures = self.into_futures()?;
-        if let Some(open) = futures.iter().find(|future| !future.is_finished()) {
-            open.check_blocking()?;
+    /// The error of the run that failed first, without waiting for the others; or if waiting here would stop the only
+    /// thread they could run on.
+    pub fn result_blocking(mut self) -> Result<Vec<T>, RunError> {
+        self.result_until_blocking(&Deadline::new(None))
+    }
+
+    /// As [`result_blocking`](Self::result_blocking), but not longer than `timeout` for all together.
+    ///
+    /// # Errors
+    ///
+    /// As [`result_timeout`](Self::result_timeout), or if waiting here would stop the only thread they could run on.
+    pub fn result_timeout_blocking(&mut self, timeout: Duration) -> Result<Vec<T>, RunError> {
+        self.result_until_blocking(&Deadline::new(Some(timeout)))
+    }
+
+    async fn result_until(&mut self, mut deadline: Deadline) -> Result<Vec<T>, RunError> {
+        self.check_made()?;
+        let mut progress = Progress::watch(&self.futures);
+        while let Some(index) = progress.next(&mut deadline).await? {
+            self.futures[index].check_completed()?;
         }
-        let ends = Ends::watch(&futures);
-        for _ in 0..futures.len() {
-            let index = runner::blocking(|| ends.wait_next());
-            check(&futures[index])?;
+        self.take_values()
+    }
+
+    fn result_until_blocking(&mut self, deadline: &Deadline) -> Result<Vec<T>, RunError> {
+        self.check_made()?;
+        check_blocking(&self.futures)?;
+        let mut progress = Progress::watch(&self.futures);
+        while let Some(index) = progress.next_blocking(deadline)? {
+            self.futures[index].check_completed()?;
         }
-        futures.into_iter().map(TaskFuture::take).collect()
+        self.take_values()
+    }
+
+    fn check_made(&self) -> Result<(), RunError> {
+        self.error.clone().map_or(Ok(()), Err)
     }
 
     /// Waits until all runs have ended, without taking their values.
@@ -101,59 +173,46 @@ impl<T> TaskFutures<T> {
             drop(future.wait().await);
         }
     }
-}
 
-/// An error if the run, which has ended, did not complete.
-fn check<T>(future: &TaskFuture<T>) -> Result<(), RunError> {
-    future.error().map_or(Ok(()), Err)
-}
-
-/// The indexes of futures whose runs have ended, in the order in which they ended.
-#[derive(Default)]
-pub(super) struct Ends {
-    queue: Mutex<(VecDeque<usize>, Option<Waker>)>,
-    added: Condvar,
-}
-
-impl Ends {
-    fn watch<T>(futures: &[TaskFuture<T>]) -> Arc<Self> {
-        let ends = Arc::new(Self::default());
-        for (index, future) in futures.iter().enumerate() {
-            future.watch(&ends, index);
-        }
-        ends
+    /// As [`wait`](Self::wait), but not longer than `timeout` for all together.
+    ///
+    /// # Errors
+    ///
+    /// [`RunErrorKind::Unfinished`](crate::state::RunErrorKind::Unfinished), which says how many of how many, if not all
+    /// have ended in time.
+    pub async fn wait_timeout(&self, timeout: Duration) -> Result<(), RunError> {
+        let mut deadline = Deadline::new(Some(timeout));
+        let mut progress = Progress::watch(&self.futures);
+        while progress.next(&mut deadline).await?.is_some() {}
+        Ok(())
     }
 
-    pub(super) fn push(&self, index: usize) {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.0.push_back(index);
-        let waker = queue.1.take();
-        drop(queue);
-        self.added.notify_one();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+    /// Blocks until all runs have ended, without taking their values; not longer than `timeout` for all together if
+    /// there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait_timeout`](Self::wait_timeout), or if waiting here would stop the only thread they could run on.
+    pub fn wait_blocking(&self, timeout: Option<Duration>) -> Result<(), RunError> {
+        check_blocking(&self.futures)?;
+        let deadline = Deadline::new(timeout);
+        let mut progress = Progress::watch(&self.futures);
+        while progress.next_blocking(&deadline)?.is_some() {}
+        Ok(())
     }
 
-    fn poll_next(&self, waker: &Waker) -> Poll<usize> {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        match queue.0.pop_front() {
-            Some(index) => Poll::Ready(index),
-            None => {
-                queue.1 = Some(waker.clone());
-                Poll::Pending
-            }
-        }
+    /// The values of runs that have all completed.
+    fn take_values(&mut self) -> Result<Vec<T>, RunError> {
+        std::mem::take(&mut self.futures).into_iter().map(TaskFuture::take).collect()
     }
+}
 
-    fn wait_next(&self) -> usize {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            match queue.0.pop_front() {
-                Some(index) => return index,
-                None => queue = self.added.wait(queue).unwrap_or_else(PoisonError::into_inner),
-            }
-        }
+/// An error if blocking here until all of `futures` have ended would be for ever.
+fn check_blocking<T>(futures: &[TaskFuture<T>]) -> Result<(), RunError> {
+    // They are of one flow run: what holds for one that is open holds for all.
+    match futures.iter().find(|future| !future.is_finished()) {
+        Some(open) => open.check_blocking(),
+        None => Ok(()),
     }
 }
 
@@ -163,13 +222,31 @@ impl<T> FromIterator<TaskFuture<T>> for TaskFutures<T> {
     }
 }
 
+impl<T> From<Vec<TaskFuture<T>>> for TaskFutures<T> {
+    fn from(futures: Vec<TaskFuture<T>>) -> Self {
+        Self { futures, error: None }
+    }
+}
+
+impl<T, const N: usize> From<[TaskFuture<T>; N]> for TaskFutures<T> {
+    fn from(futures: [TaskFuture<T>; N]) -> Self {
+        Vec::from(futures).into()
+    }
+}
+
+impl<T: Clone> From<&Self> for TaskFutures<T> {
+    fn from(futures: &Self) -> Self {
+        futures.clone()
+    }
+}
+
 impl<T> IntoIterator for TaskFutures<T> {
     type Item = TaskFuture<T>;
     type IntoIter = std::vec::IntoIter<TaskFuture<T>>;
 
-    /// The futures. If the runs could not be made, there are none; see [`error`](Self::error).
+    /// The futures. If the runs could not be made, one future that has failed with the [`error`](Self::error).
     fn into_iter(self) -> Self::IntoIter {
-        self.futures.into_iter()
+        self.into_list().into_iter()
     }
 }
 

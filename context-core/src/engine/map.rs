@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::ops::{Range, RangeInclusive};
 
+use super::future::TaskFuture;
 use super::futures::TaskFutures;
-use super::input::{AllowFailure, Input, IntoInput, allow_failure};
+use super::input::{AllowFailure, Input, IntoInput, Opaque, Quote, allow_failure};
 use crate::state::{RunError, RunErrorKind};
 
 /// One argument of `map`: an element for each run, or one value for all.
@@ -69,11 +70,13 @@ pub(super) fn agreed_length(
 /// What can be given to `map` for a parameter of type `A`: an iterable whose elements are inputs for `A`, or
 /// [`unmapped`]`(x)`.
 ///
-/// Iterables are vectors, arrays, slices of cloneable elements, ranges, sets, the keys of maps, and [`TaskFutures`].
+/// Iterables are vectors, arrays, slices of cloneable elements, ranges, sets, the keys of maps, and [`TaskFutures`]; with
+/// `allow_failure` around futures, each element is a `Result<A, RunError>`. In [`quote`](super::quote)`(list)` the elements
+/// are given as they are: `map(quote(futures))` gives each run the future itself. Text is a value and never mapped over.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be mapped over a parameter of type `{A}`",
     label = "expected an iterable of `{A}` or of task futures of it",
-    note = "collect an iterator into a `Vec` first; wrap a value that all runs share in `unmapped(..)`; await a single future of a collection first"
+    note = "collect an iterator into a `Vec` first, or write `quote(iterator)`; wrap a value that all runs share in `unmapped(..)`; await a single future of a collection first"
 )]
 pub trait IntoMapInput<A> {
     /// The argument.
@@ -164,9 +167,45 @@ impl<A: Clone + Send + 'static> IntoMapInput<A> for &TaskFutures<A> {
 impl<A: Send + 'static> IntoMapInput<Result<A, RunError>> for AllowFailure<TaskFutures<A>> {
     fn into_map_input(self) -> MapInput<Result<A, RunError>> {
         match self.into_inner().into_futures() {
-            Ok(futures) => MapInput::each(futures.into_iter().map(allow_failure)),
+            Ok(futures) => allow_failure(futures).into_map_input(),
             Err(error) => MapInput(Inner::Failed(error)),
         }
+    }
+}
+
+impl<A: Clone + Send + 'static> IntoMapInput<Result<A, RunError>>
+    for AllowFailure<&TaskFutures<A>>
+{
+    fn into_map_input(self) -> MapInput<Result<A, RunError>> {
+        allow_failure(self.into_inner().clone()).into_map_input()
+    }
+}
+
+impl<A: Send + 'static> IntoMapInput<Result<A, RunError>> for AllowFailure<Vec<TaskFuture<A>>> {
+    fn into_map_input(self) -> MapInput<Result<A, RunError>> {
+        MapInput::each(self.into_inner().into_iter().map(allow_failure))
+    }
+}
+
+impl<A: Send + 'static, const N: usize> IntoMapInput<Result<A, RunError>>
+    for AllowFailure<[TaskFuture<A>; N]>
+{
+    fn into_map_input(self) -> MapInput<Result<A, RunError>> {
+        MapInput::each(self.into_inner().into_iter().map(allow_failure))
+    }
+}
+
+/// The list is mapped over; what is quoted are its elements.
+impl<A, C: IntoIterator<Item = A>> IntoMapInput<A> for Quote<C> {
+    fn into_map_input(self) -> MapInput<A> {
+        let elements: Vec<_> = self.into_inner().into_iter().map(Input::ready).collect();
+        MapInput(Inner::Each(elements.into_iter()))
+    }
+}
+
+impl<A, C: IntoMapInput<A>> IntoMapInput<A> for Opaque<C> {
+    fn into_map_input(self) -> MapInput<A> {
+        self.into_inner().into_map_input()
     }
 }
 

@@ -12,12 +12,14 @@ use super::futures::TaskFutures;
 use super::input::{IntoInput, Upstream, WaitFor};
 use super::map::IntoMapInput;
 use super::submit::{ArgumentList, IntoInputs, IntoMapInputs, Prepared};
+use super::task_runner::TaskRunner;
 use crate::asset::IntoAsset;
 use crate::definition::{
     FlowHookArguments, FlowOptions, IntoRetryDelay, TaskHookArguments, TaskOptions,
 };
 use crate::hook::IntoHooks;
 use crate::names::IntoRunName;
+use crate::state::State;
 use crate::tags::IntoTags;
 
 /// A task with other options; made by `fetch::with_options()`.
@@ -164,6 +166,15 @@ impl<H: TaskFn<Args>, Args: ArgumentList> WithOptions<H, Args> {
         H::Mode::make((H::submitter().call)(self.prepare(inputs.into_inputs())))
     }
 
+    /// Calls it with a tuple of inputs, for the state its run ends in.
+    #[doc(hidden)]
+    pub fn state_with(
+        self,
+        inputs: impl IntoInputs<Args>,
+    ) -> <H::Mode as Mode>::Called<State<H::Value>> {
+        H::Mode::make((H::submitter().state)(self.prepare(inputs.into_inputs())))
+    }
+
     /// Submits it with a tuple of inputs.
     #[doc(hidden)]
     pub fn submit_with(self, inputs: impl IntoInputs<Args>) -> TaskFuture<H::Value> {
@@ -196,6 +207,11 @@ impl<H: TaskFn<Args>, Args: ArgumentList> WithOptions<H, Args> {
 impl<H: FlowFn<Args>, Args: ArgumentList> FlowWithOptions<H, Args> {
     shared_builder!(FlowOptions, flow_run_name);
 
+    /// Another task runner for the runs that it submits.
+    pub fn task_runner(self, task_runner: impl TaskRunner) -> Self {
+        self.change(|options| options.task_runner(task_runner))
+    }
+
     /// Another delay before a retry.
     pub fn retry_delay(self, delay: Duration) -> Self {
         self.change(|options| options.retry_delay(delay))
@@ -211,6 +227,15 @@ impl<H: FlowFn<Args>, Args: ArgumentList> FlowWithOptions<H, Args> {
         inputs: impl IntoInputs<Args>,
     ) -> <H::Mode as Mode>::Called<H::Output> {
         H::Mode::make((H::caller().call)(self.prepare(inputs.into_inputs())))
+    }
+
+    /// Calls it with a tuple of inputs, for the state its run ends in.
+    #[doc(hidden)]
+    pub fn state_with(
+        self,
+        inputs: impl IntoInputs<Args>,
+    ) -> <H::Mode as Mode>::Called<State<H::Value>> {
+        H::Mode::make((H::caller().state)(self.prepare(inputs.into_inputs())))
     }
 }
 
@@ -240,6 +265,16 @@ macro_rules! calls {
                 self.call_with(($($value,)*))
             }
 
+            /// As `call`, but gives the state that the run ends in, with its value or why there is none: an error is no
+            /// error of the call. A panic of the function goes on to the caller.
+            $(#[$lint])?
+            pub fn state(
+                self,
+                $($value: impl IntoInput<$argument>),*
+            ) -> <H::Mode as Mode>::Called<State<H::Value>> {
+                self.state_with(($($value,)*))
+            }
+
             /// Runs the task concurrently with the caller.
             $(#[$lint])?
             pub fn submit(self, $($value: impl IntoInput<$argument>),*) -> TaskFuture<H::Value> {
@@ -256,6 +291,16 @@ macro_rules! calls {
                 $($value: impl IntoInput<$argument>),*
             ) -> <H::Mode as Mode>::Called<H::Output> {
                 self.call_with(($($value,)*))
+            }
+
+            /// As `call`, but gives the state that the run ends in, with its value or why there is none: an error is no
+            /// error of the call. A panic of the function goes on to the caller.
+            $(#[$lint])?
+            pub fn state(
+                self,
+                $($value: impl IntoInput<$argument>),*
+            ) -> <H::Mode as Mode>::Called<State<H::Value>> {
+                self.state_with(($($value,)*))
             }
         }
 

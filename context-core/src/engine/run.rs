@@ -57,6 +57,8 @@ pub(super) struct Run {
     told: bool,
     /// True if nothing depends on when the run ends.
     unseen: bool,
+    /// True if its function has returned the state that it ends in.
+    returned_state: bool,
     /// What most runs do without.
     steps: Option<Box<Steps>>,
     /// The run in the log, if anybody reads that.
@@ -171,6 +173,7 @@ impl Run {
             last_state: None,
             keeps_state: false,
             unseen: false,
+            returned_state: false,
             steps: None,
             span: None,
         }
@@ -284,6 +287,11 @@ impl Run {
     /// Makes the present attempt the last.
     pub(super) const fn forbid_retries(&mut self) {
         self.machine.forbid_retries();
+    }
+
+    /// True if the function has returned the state that the run has ended in.
+    pub(super) const fn returned_its_state(&self) -> bool {
+        self.returned_state
     }
 
     /// The machine, for what only reads it.
@@ -562,8 +570,9 @@ impl Run {
         }
         self.log(&state, then);
         if then == Then::End {
-            if !self.is_task() {
+            if let Target::Flow(flow) = &self.target {
                 LIVE_FLOWS.fetch_sub(1, Ordering::Relaxed);
+                flow.shut_down();
             }
             // How most runs complete, the machine knows.
             let plain = state.name() == "Completed" && state.message().is_none();

@@ -1,9 +1,11 @@
 //! Configured and submitted calls: runs of owned arguments, here or elsewhere.
 
 mod arguments;
+mod handed_over;
 mod owned;
 mod probe;
 mod published;
+mod state;
 mod waiting;
 
 use std::fmt;
@@ -13,6 +15,7 @@ use std::sync::Arc;
 
 use self::owned::{OfFlow, OfTask};
 use self::published::Publisher;
+use self::state::ForState;
 use self::waiting::Waiting;
 use super::body::{FlowFn, TaskFn};
 use super::future::TaskFuture;
@@ -23,7 +26,7 @@ use crate::context::{ContextModel, FlowRunContext};
 use crate::definition::{FlowOptions, TaskOptions};
 use crate::id::TaskRunId;
 use crate::record::TaskInputs;
-use crate::state::MissingContext;
+use crate::state::{MissingContext, State};
 
 pub use arguments::{ArgumentList, EachInput, IntoInputs, IntoMapInputs};
 pub use probe::{MayCall, MayNotCall, MayNotSubmit, MaySubmit, SubmitProbe};
@@ -42,11 +45,15 @@ impl<Args: ArgumentList, Options> Prepared<Args, Options> {
     fn task_inputs(&self, names: &[&'static str]) -> TaskInputs {
         let mut task_inputs = TaskInputs::new();
         Args::upstreams(&self.inputs, &mut |index, runs| {
-            let name = names.get(index).copied().unwrap_or_default();
-            task_inputs.add(name, runs.iter().map(|run| run.task_run_id()).collect());
+            if !runs.is_empty() {
+                let name = names.get(index).copied().unwrap_or_default();
+                task_inputs.add(name, runs.iter().map(|run| run.task_run_id()).collect());
+            }
         });
-        let waited = self.wait_for.iter().map(|run| run.task_run_id()).collect();
-        task_inputs.add(TaskInputs::WAIT_FOR, waited);
+        if !self.wait_for.is_empty() {
+            let waited = self.wait_for.iter().map(|run| run.task_run_id()).collect();
+            task_inputs.add(TaskInputs::WAIT_FOR, waited);
+        }
         task_inputs
     }
 }
@@ -83,15 +90,20 @@ trait EitherWay<R> {
     fn now(self: Box<Self>) -> R;
 }
 
+/// A call whose result is the state its run ends in.
+type StateCall<T> = OwnedCall<State<T>>;
+
 /// How a task whose arguments and output may move between threads is run.
 pub struct Submitter<H: TaskFn<Args>, Args: ArgumentList> {
     pub(super) submit: fn(Prepared<Args, TaskOptions>) -> TaskFuture<H::Value>,
     pub(super) call: fn(Prepared<Args, TaskOptions>) -> OwnedCall<H::Output>,
+    pub(super) state: fn(Prepared<Args, TaskOptions>) -> StateCall<H::Value>,
 }
 
 /// How a flow whose arguments and output may move between threads is called.
 pub struct FlowCaller<H: FlowFn<Args>, Args: ArgumentList> {
     pub(super) call: fn(Prepared<Args, FlowOptions>) -> OwnedCall<H::Output>,
+    pub(super) state: fn(Prepared<Args, FlowOptions>) -> StateCall<H::Value>,
 }
 
 impl<H: TaskFn<Args>, Args: ArgumentList> fmt::Debug for Submitter<H, Args> {
@@ -106,21 +118,23 @@ impl<H: FlowFn<Args>, Args: ArgumentList> fmt::Debug for FlowCaller<H, Args> {
     }
 }
 
-fn call_task<H, Args>(prepared: Prepared<Args, TaskOptions>) -> OwnedCall<H::Output>
+/// A task's run that is called here.
+fn task_called<H, Args>(prepared: Prepared<Args, TaskOptions>) -> Waiting<OfTask<H>, Args>
 where
-    H: TaskFn<Args, Output: Send + 'static>,
-    Args: ArgumentList<Inputs: Send + 'static> + Send + 'static,
+    H: TaskFn<Args>,
+    Args: ArgumentList,
 {
     let definition = H::definition();
     let inputs = prepared.task_inputs(definition.meta().parameters);
     let run = Run::configured_task(definition, None, prepared.options.clone(), inputs);
-    OwnedCall(Box::new(Waiting::<OfTask<H>, Args>::new(run, prepared)))
+    Waiting::new(run, prepared)
 }
 
-fn call_flow<H, Args>(prepared: Prepared<Args, FlowOptions>) -> OwnedCall<H::Output>
+/// A flow's run that is called here.
+fn flow_called<H, Args>(prepared: Prepared<Args, FlowOptions>) -> Waiting<OfFlow<H>, Args>
 where
-    H: FlowFn<Args, Output: Send + 'static>,
-    Args: ArgumentList<Inputs: Send + 'static> + Send + 'static,
+    H: FlowFn<Args>,
+    Args: ArgumentList,
 {
     let choice = if H::definition().meta().is_async {
         RunnerChoice::AsyncCaller
@@ -128,7 +142,39 @@ where
         RunnerChoice::BlockingCaller
     };
     let run = Run::flow(H::definition(), prepared.options.clone(), choice);
-    OwnedCall(Box::new(Waiting::<OfFlow<H>, Args>::new(run, prepared)))
+    Waiting::new(run, prepared)
+}
+
+fn call_task<H, Args>(prepared: Prepared<Args, TaskOptions>) -> OwnedCall<H::Output>
+where
+    H: TaskFn<Args, Output: Send + 'static>,
+    Args: ArgumentList<Inputs: Send + 'static> + Send + 'static,
+{
+    OwnedCall(Box::new(task_called::<H, Args>(prepared)))
+}
+
+fn state_of_task<H, Args>(prepared: Prepared<Args, TaskOptions>) -> StateCall<H::Value>
+where
+    H: TaskFn<Args, Output: Send + 'static, Value: Send + 'static>,
+    Args: ArgumentList<Inputs: Send + 'static> + Send + 'static,
+{
+    OwnedCall(Box::new(ForState::new(task_called::<H, Args>(prepared))))
+}
+
+fn call_flow<H, Args>(prepared: Prepared<Args, FlowOptions>) -> OwnedCall<H::Output>
+where
+    H: FlowFn<Args, Output: Send + 'static>,
+    Args: ArgumentList<Inputs: Send + 'static> + Send + 'static,
+{
+    OwnedCall(Box::new(flow_called::<H, Args>(prepared)))
+}
+
+fn state_of_flow<H, Args>(prepared: Prepared<Args, FlowOptions>) -> StateCall<H::Value>
+where
+    H: FlowFn<Args, Output: Send + 'static, Value: Send + 'static>,
+    Args: ArgumentList<Inputs: Send + 'static> + Send + 'static,
+{
+    OwnedCall(Box::new(ForState::new(flow_called::<H, Args>(prepared))))
 }
 
 fn submit_task<H, Args>(prepared: Prepared<Args, TaskOptions>) -> TaskFuture<H::Value>
@@ -142,6 +188,7 @@ where
         return TaskFuture::failed(id, missing.into());
     };
     let ledger = flow.ledger().clone();
+    let task_runner = ledger.runner().task_runner().cloned();
     let definition = H::definition();
     let inputs = prepared.task_inputs(definition.meta().parameters);
     let mut run = Run::configured_task(definition, Some(id), prepared.options.clone(), inputs);
@@ -151,6 +198,12 @@ where
         return TaskFuture::failed(id, error);
     }
     let future = TaskFuture::open(id, ledger.runner().driving_thread());
-    published::spawn::<H, Args>(waiting, Publisher { shared: future.shared(), ledger, id });
+    let publisher = Publisher { shared: future.shared(), ticket: ledger.open(), ledger };
+    match task_runner {
+        None => published::spawn::<H, Args>(waiting, publisher),
+        Some(task_runner) => {
+            handed_over::hand_over::<H, Args>(task_runner, flow, waiting, publisher);
+        }
+    }
     future
 }

@@ -90,6 +90,15 @@ macro_rules! __task_fn {
                 $crate::private::WithOptions::<$handle, ($($type,)*)>::new().submit_with(($($name,)*))
             }
 
+            $visibility fn state $($($generics)*)? (
+                $($name: impl $crate::private::IntoInput<$type>),*
+            ) -> $crate::private::Called<
+                $crate::private::$mode,
+                $crate::private::State<$crate::private::$value<$output>>,
+            > $($($bounds)*)? {
+                $crate::private::WithOptions::<$handle, ($($type,)*)>::new().state_with(($($name,)*))
+            }
+
             $crate::private::map! {
                 $visibility fn $handle [$($($generics)*)?] ($($name: $type),*)
                 -> $crate::private::$value<$output>, [$($($bounds)*)?]
@@ -122,20 +131,29 @@ macro_rules! __task_fn {
     };
 }
 
-/// What the handle of a flow offers, and how core runs the flow: `pub Blocking fn crawl(x: u8 = "x") -> u8 { body }`.
+/// What the handle of a flow offers, and how core runs the flow: `pub Blocking fn crawl(x: u8 = "x") -> u8 as Whole { body }`.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! __flow_fn {
     (
         $visibility:vis $mode:ident fn $handle:tt $([$($generics:tt)*])?
-        ($($name:tt: $type:ty = $recorded:literal),*) -> $output:ty
+        ($($name:tt: $type:ty = $recorded:literal),*) -> $output:ty as $value:ident
         $(, $kept:ident)? $([$($bounds:tt)*])? $body:block $($more:tt)*
     ) => {
-        #[allow(dead_code)]
+        #[allow(dead_code, clippy::too_many_arguments)]
         impl $handle {
             $visibility fn with_options $($($generics)*)? (
             ) -> $crate::private::FlowWithOptions<$handle, ($($type,)*)> $($($bounds)*)? {
                 $crate::private::FlowWithOptions::new()
+            }
+
+            $visibility fn state $($($generics)*)? (
+                $($name: impl $crate::private::IntoInput<$type>),*
+            ) -> $crate::private::Called<
+                $crate::private::$mode,
+                $crate::private::State<$crate::private::$value<$output>>,
+            > $($($bounds)*)? {
+                $crate::private::FlowWithOptions::<$handle, ($($type,)*)>::new().state_with(($($name,)*))
             }
         }
 
@@ -143,8 +161,16 @@ macro_rules! __flow_fn {
             use $crate::private::probes::*;
 
             impl $($($generics)*)? $crate::private::FlowFn<($($type,)*)> for $handle $($($bounds)*)? {
+                type Value = $crate::private::$value<$output>;
+
                 $crate::private::function! {
                     flow $mode $handle ($($name: $type = $recorded),*) $output, $($kept)? $body
+                }
+
+                fn value(
+                    output: $output,
+                ) -> ::core::result::Result<Self::Value, $crate::private::Failure> {
+                    $crate::private::value!($value<$output>, output)
                 }
 
                 fn caller() -> $crate::private::FlowCaller<Self, ($($type,)*)> {
@@ -294,11 +320,17 @@ macro_rules! __refusals {
             }
         }
 
-        $crate::private::refusals! { $visibility flow $handle }
+        $crate::private::refusals! { $visibility flow $handle ($($argument),*) [$($refused)*] }
     };
-    ($visibility:vis flow $handle:tt $($unused:tt)*) => {
-        #[allow(dead_code)]
+    ($visibility:vis flow $handle:tt ($($argument:tt),*) [$($refused:tt)*]) => {
+        #[allow(dead_code, clippy::too_many_arguments)]
         impl $handle {
+            $visibility fn state<$($argument),*>($(_: $argument),*)
+            where
+                $($refused)*: $crate::private::OwnedArgument<$handle>,
+            {
+            }
+
             $visibility fn with_options()
             where
                 for<'context> &'context (): $crate::private::OwnedArgument<$handle>,

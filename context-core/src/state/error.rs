@@ -165,6 +165,27 @@ pub enum RunErrorKind {
         /// The run that was to be waited for.
         task_run_id: TaskRunId,
     },
+    /// A future was waited for, and its run has not ended in time. The run goes on.
+    #[error("task run {task_run_id} did not end within {} second(s)", float_seconds(*.timeout))]
+    WaitTimedOut {
+        /// The run that was waited for.
+        task_run_id: TaskRunId,
+        /// How long it was waited for.
+        timeout: Duration,
+    },
+    /// Several futures were waited for, and not all of their runs have ended in time. The runs go on.
+    #[error(
+        "{unfinished} (of {total}) futures unfinished within {} second(s)",
+        float_seconds(*.timeout)
+    )]
+    FuturesUnfinished {
+        /// How many have not ended.
+        unfinished: usize,
+        /// How many were waited for.
+        total: usize,
+        /// How long they were waited for.
+        timeout: Duration,
+    },
 }
 
 fn float_seconds(duration: Duration) -> String {
@@ -191,6 +212,14 @@ impl RunError {
     /// True if an attempt ran out of time.
     pub fn is_timed_out(&self) -> bool {
         matches!(*self.0, RunErrorKind::TimedOut { .. })
+    }
+
+    /// True if whoever waited for runs stopped waiting; the runs go on.
+    pub fn is_wait_timed_out(&self) -> bool {
+        matches!(
+            *self.0,
+            RunErrorKind::WaitTimedOut { .. } | RunErrorKind::FuturesUnfinished { .. }
+        )
     }
 
     /// True if user code panicked.

@@ -123,10 +123,7 @@ fn function(run: &Run, handle: &Ident) -> TokenStream {
         quote!(#name: #ty = #recorded)
     });
     let output = &run.output.ty;
-    let value = run.kind.is_task().then(|| {
-        let value = if run.output.fallible { quote!(Success) } else { quote!(Whole) };
-        quote!(as #value)
-    });
+    let value = if run.output.fallible { quote!(Success) } else { quote!(Whole) };
     let unkept = (!parts::may_be_kept(run)).then(|| quote!(, unkept));
     let body_call = body_call(run, handle);
     let duplicate = run.setting("retries").map(|_| {
@@ -140,7 +137,7 @@ fn function(run: &Run, handle: &Ident) -> TokenStream {
     });
     quote! {
         #private::#kind! {
-            #vis #mode fn #handle #params (#(#parameters),*) -> #output #value #unkept #bounds
+            #vis #mode fn #handle #params (#(#parameters),*) -> #output as #value #unkept #bounds
             { #body_call }
             #duplicate
         }

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::thread::{self, ThreadId};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::engine::futures::Ends;
 use crate::engine::input::Upstream;
@@ -34,9 +34,28 @@ pub(super) struct Slot<T> {
 /// Somebody who is told of the end of a run.
 pub(super) enum Listener {
     Task(Waker),
-    Callback(Box<dyn FnOnce() + Send>),
+    Callback(Box<dyn FnOnce(&EndedRun) + Send>),
     /// Several futures are watched; this is the n-th of them.
     Ends(Arc<Ends>, usize),
+}
+
+/// A run that has ended, as its callbacks see it.
+#[derive(Clone, Debug)]
+pub struct EndedRun {
+    task_run_id: TaskRunId,
+    state: State,
+}
+
+impl EndedRun {
+    /// The run's id.
+    pub const fn task_run_id(&self) -> TaskRunId {
+        self.task_run_id
+    }
+
+    /// The state it has ended in.
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
 }
 
 pub(super) enum Outcome<T> {
@@ -50,6 +69,11 @@ impl<T> Shared<T> {
     pub(super) fn lock(&self) -> MutexGuard<'_, Slot<T>> {
         // User code (`Clone` of a value) runs under the lock, but it cannot leave the slot half-changed.
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The run's id.
+    pub(in crate::engine) const fn id(&self) -> TaskRunId {
+        self.id
     }
 
     /// True until the run has ended.
@@ -79,11 +103,36 @@ impl<T> Shared<T> {
         let listeners = std::mem::take(&mut slot.listeners);
         drop(slot);
         self.ended.notify_all();
-        listeners.into_iter().for_each(Listener::tell);
+        listeners.into_iter().for_each(|listener| listener.tell(&|| self.ended_run()));
+    }
+
+    /// The state, as that of this run.
+    pub(super) fn state(&self) -> State {
+        self.of_run(&self.lock().state)
+    }
+
+    fn of_run(&self, state: &State) -> State {
+        state.clone().with_details(|details| details.task_run_id = Some(self.id))
+    }
+
+    /// The run for its callbacks. It must have ended.
+    fn ended_run(&self) -> EndedRun {
+        EndedRun { task_run_id: self.id, state: self.state() }
+    }
+
+    /// Tells `listener` when the run has ended; at once if it has.
+    pub(super) fn listen(&self, listener: Listener) {
+        let mut slot = self.lock();
+        if matches!(slot.outcome, Outcome::Open) {
+            slot.listeners.push(listener);
+        } else {
+            drop(slot);
+            listener.tell(&|| self.ended_run());
+        }
     }
 
     pub(super) fn poll(&self, waker: &Waker) -> Option<State> {
-        self.poll_with(waker, |slot| slot.state.clone())
+        self.poll_with(waker, |slot| self.of_run(&slot.state))
     }
 
     /// What `read` makes of the slot once the run has ended; until then `waker` is to be woken.
@@ -100,36 +149,43 @@ impl<T> Shared<T> {
         if !slot.listeners.iter().any(is_known) {
             slot.listeners.push(Listener::Task(waker.clone()));
         }
+        drop(slot);
+        runner::note_wait();
         None
     }
 
+    /// Blocks until the run has ended, or for `timeout`.
     pub(super) fn wait(&self, timeout: Option<Duration>) -> State {
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut slot = self.lock();
-        while matches!(slot.outcome, Outcome::Open) {
-            slot = match deadline {
-                None => self.ended.wait(slot).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        break;
-                    }
-                    self.ended.wait_timeout(slot, left).unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
+        if self.is_open() {
+            runner::yielding(|| self.wait_open(timeout));
         }
-        slot.state.clone()
+        self.state()
+    }
+
+    fn wait_open(&self, timeout: Option<Duration>) {
+        let slot = self.lock();
+        let is_open = |slot: &mut Slot<T>| matches!(slot.outcome, Outcome::Open);
+        match timeout {
+            None => {
+                let slot = self.ended.wait_while(slot, is_open);
+                drop(slot.unwrap_or_else(PoisonError::into_inner));
+            }
+            Some(timeout) => {
+                let slot = self.ended.wait_timeout_while(slot, timeout, is_open);
+                drop(slot.unwrap_or_else(PoisonError::into_inner));
+            }
+        }
     }
 }
 
 impl Listener {
-    pub(super) fn tell(self) {
+    fn tell(self, ended: &dyn Fn() -> EndedRun) {
         match self {
             Self::Task(waker) => waker.wake(),
             Self::Ends(ends, index) => ends.push(index),
             // A callback that panics must not keep the others from being told.
             Self::Callback(callback) => {
-                if let Err(payload) = catch_unwind(AssertUnwindSafe(callback)) {
+                if let Err(payload) = catch_unwind(AssertUnwindSafe(|| callback(&ended()))) {
                     let message = panic_message(&*payload);
                     tracing::error!("a callback of a task future panicked: {message}");
                 }
@@ -148,7 +204,7 @@ impl<T: Send> Upstream for Shared<T> {
     }
 
     fn wait_end(&self) -> State {
-        runner::blocking(|| self.wait(None))
+        self.wait(None)
     }
 
     fn check_blocking(&self) -> Result<(), RunError> {

@@ -141,7 +141,7 @@ impl Run {
     }
 
     /// What an unusual value makes of the run.
-    pub(in crate::engine) fn judge(&self, verdict: Verdict) -> Judged {
+    pub(in crate::engine) fn judge(&mut self, verdict: Verdict) -> Judged {
         match verdict {
             Verdict::Failed(failure) => Judged::Fault(self.failed(failure)),
             Verdict::Returned(state) => self.judge_state(state),
@@ -152,7 +152,8 @@ impl Run {
         }
     }
 
-    fn judge_state(&self, state: Box<State>) -> Judged {
+    fn judge_state(&mut self, state: Box<State>) -> Judged {
+        self.returned_state = true;
         match state.state_type() {
             StateType::Completed
             | StateType::Crashed

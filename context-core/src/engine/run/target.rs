@@ -9,6 +9,7 @@ use crate::context::{
     TaskTransactions,
 };
 use crate::definition::{FlowDefinition, FlowOptions, Keeping, TaskDefinition, TaskOptions};
+use crate::engine::task_runner;
 use crate::id::{FlowRunId, TaskRunId};
 use crate::parameters::{ParameterSink, Parameters};
 use crate::record::TaskInputs;
@@ -151,6 +152,11 @@ impl FlowTarget {
             RunnerChoice::AsyncCaller => Runner::of_async_caller(),
             RunnerChoice::BlockingCaller => Runner::of_blocking_caller(),
         };
+        let workers = Frame::settings(frame).tasks_runner_thread_pool_max_workers();
+        let runner = match task_runner::for_flow_run(self.options().chosen_task_runner(), workers) {
+            None => runner,
+            Some(task_runner) => runner.with_task_runner(task_runner),
+        };
         let client = Frame::with_client(frame, Clone::clone);
         self.context = Some(FlowRunContext::from_data(FlowRunData {
             id,
@@ -167,6 +173,13 @@ impl FlowTarget {
             log_prints: outer.and_then(FlowRunContext::log_prints),
             ledger: Arc::new(Ledger::new(client, runner)),
         }));
+    }
+
+    /// The run has ended, and what it has submitted.
+    pub(super) fn shut_down(&self) {
+        if let Some(context) = &self.context {
+            context.ledger().shut_down();
+        }
     }
 
     /// The frame of an attempt, and its context: what the attempt before accumulated is not in it.

@@ -12,7 +12,7 @@ use crate::context::Context as Ambient;
 use crate::engine::body::{Attempt, Body, FlowFn, TaskFn};
 use crate::engine::glue::Glue;
 use crate::parameters::ParameterSink;
-use crate::runner::Runner;
+use crate::runner::{Runner, carrying_place};
 
 /// What tasks and flows have in common once their arguments are owned.
 pub(super) trait Callable<Args>: 'static {
@@ -108,7 +108,7 @@ impl<C: Callable<Args, Output: Send + 'static>, Args> Body for Awaited<C, Args> 
         Some(match self.0.start(last)? {
             Attempt::Async(future) => AttemptFuture::Async(future),
             Attempt::Blocking(function) => {
-                let function = Ambient::current().wrap_once(function);
+                let function = carrying_place(Ambient::current().wrap_once(function));
                 AttemptFuture::Blocking(Runner::of_async_caller().spawn_blocking(function))
             }
         })

@@ -2,7 +2,10 @@
 
 use std::marker::PhantomData;
 
-use super::{ArgumentList, FlowCaller, Submitter, call_flow, call_task, submit_task};
+use super::{
+    ArgumentList, FlowCaller, Submitter, call_flow, call_task, state_of_flow, state_of_task,
+    submit_task,
+};
 use crate::engine::body::{Bound, FlowFn, TaskFn};
 
 /// Asks whether a function may run elsewhere. Named only by expansions.
@@ -34,7 +37,11 @@ where
     Args: ArgumentList<Inputs: Send + 'static> + Send + 'static,
 {
     fn submitter(&self) -> Submitter<H, Args> {
-        Submitter { submit: submit_task::<H, Args>, call: call_task::<H, Args> }
+        Submitter {
+            submit: submit_task::<H, Args>,
+            call: call_task::<H, Args>,
+            state: state_of_task::<H, Args>,
+        }
     }
 }
 
@@ -59,11 +66,11 @@ pub trait MayCall<H: FlowFn<Args>, Args: ArgumentList> {
 
 impl<H, Args> MayCall<H, Args> for &SubmitProbe<H, Args>
 where
-    H: FlowFn<Args, Output: Send + 'static>,
+    H: FlowFn<Args, Output: Send + 'static, Value: Send + 'static>,
     Args: ArgumentList<Inputs: Send + 'static> + Send + 'static,
 {
     fn caller(&self) -> FlowCaller<H, Args> {
-        FlowCaller { call: call_flow::<H, Args> }
+        FlowCaller { call: call_flow::<H, Args>, state: state_of_flow::<H, Args> }
     }
 }
 

@@ -6,21 +6,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::thread;
 
 use pin_project_lite::pin_project;
 
 use super::ArgumentList;
 use super::owned::{Awaited, Callable, OfTask, Owned};
+use super::state::{Valued, outcome};
 use super::waiting::Waiting;
 use crate::clock::{self, ManualClock, Timestamp};
-use crate::context::{ClockContext, Context as Ambient, ContextModel as _, Ledger};
+use crate::context::{ClockContext, Context as Ambient, ContextModel as _, Ledger, Ticket};
 use crate::engine::body::TaskFn;
 use crate::engine::call::Call;
 use crate::engine::future::Shared;
 use crate::engine::run::Run;
-use crate::id::TaskRunId;
-use crate::runner::Abort;
-use crate::state::{Failure, RunError, RunErrorKind, State, StateType, panic_message};
+use crate::runner::AbortHandle;
+use crate::state::{RunError, RunErrorKind, State, StateType, panic_message};
 
 /// Hands `waiting`, which was created, to the runner of its flow run.
 pub(super) fn spawn<H, Args>(waiting: Waiting<OfTask<H>, Args>, publisher: Publisher<H::Value>)
@@ -28,15 +29,14 @@ where
     H: TaskFn<Args, Output: Send + 'static, Value: Send + 'static>,
     Args: ArgumentList<Inputs: Send> + Send + 'static,
 {
-    let (ledger, id) = (publisher.ledger.clone(), publisher.id);
-    ledger.open();
+    let (ledger, ticket) = (publisher.ledger.clone(), publisher.ticket);
     let abort = if waiting.is_ready() {
         // The usual case gets a small future of its own.
         match waiting.resolve() {
             Ok((run, owned)) => start(&ledger, Published::<H, Args>::new(run, owned, publisher)),
             Err(unready) => {
                 publisher.publish_unready(*unready);
-                return ledger.forget(id);
+                return ledger.forget(ticket);
             }
         }
     } else {
@@ -47,11 +47,11 @@ where
             }
         })
     };
-    ledger.abortable(id, abort);
+    ledger.abortable(ticket, abort);
 }
 
 /// Hands `future` to the runner.
-fn start(ledger: &Ledger, future: impl Future<Output = ()> + Send + 'static) -> Abort {
+fn start(ledger: &Ledger, future: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
     match clock::ambient() {
         None => ledger.runner().spawn(future),
         Some(clock) => start_under(ledger, clock, Box::pin(future)),
@@ -64,14 +64,14 @@ fn start_under(
     ledger: &Ledger,
     clock: ManualClock,
     future: Pin<Box<dyn Future<Output = ()> + Send>>,
-) -> Abort {
+) -> AbortHandle {
     let clock = ClockContext::new(clock);
     ledger.runner().spawn(Ambient::empty().run(|| clock.scope(future)))
 }
 
 pin_project! {
     /// A submitted run whose inputs are there.
-    struct Published<H: TaskFn<Args>, Args>
+    pub(super) struct Published<H: TaskFn<Args>, Args>
     where
         OfTask<H>: Callable<Args, Output = H::Output>,
         H::Output: Send,
@@ -88,7 +88,11 @@ impl<H, Args> Published<H, Args>
 where
     H: TaskFn<Args, Output: Send + 'static>,
 {
-    fn new(run: Run, owned: Owned<OfTask<H>, Args>, publisher: Publisher<H::Value>) -> Self {
+    pub(super) fn new(
+        run: Run,
+        owned: Owned<OfTask<H>, Args>,
+        publisher: Publisher<H::Value>,
+    ) -> Self {
         Self { call: Call::new(run, Awaited(owned), H::glue()), publisher: Some(publisher) }
     }
 }
@@ -107,27 +111,11 @@ where
             Ok(Poll::Ready(ended)) => Ok(ended),
             Err(payload) => Err(payload),
         };
-        let run = call.run_mut();
-        let value = |output| catch_unwind(AssertUnwindSafe(|| H::value(output)));
-        let outcome = match ended.map(|ended| ended.map(value)) {
-            Ok(Ok(Ok(value))) => value.map_err(|failure| failed(run, failure)),
-            Ok(Err(error)) => Err(error),
-            Ok(Ok(Err(payload))) | Err(payload) => {
-                // Changes nothing if the run has ended.
-                run.crash(&*payload);
-                Err(crashed(run, &*payload))
-            }
-        };
         if let Some(publisher) = this.publisher.take() {
-            publisher.publish(run.take_state(), outcome);
+            publisher.publish_end::<OfTask<H>, Args>(call.run_mut(), ended);
         }
         Poll::Ready(())
     }
-}
-
-#[cold]
-fn failed(run: &Run, failure: Failure) -> RunError {
-    RunErrorKind::Failed { run: run.describe(), failure }.into()
 }
 
 #[cold]
@@ -139,12 +127,36 @@ fn crashed(run: &Run, payload: &(dyn Any + Send)) -> RunError {
 pub(super) struct Publisher<T> {
     pub(super) shared: Arc<Shared<T>>,
     pub(super) ledger: Arc<Ledger>,
-    pub(super) id: TaskRunId,
+    pub(super) ticket: Ticket,
 }
 
 impl<T> Publisher<T> {
+    /// Publishes a run that has ended: its output, an error of the engine, or what it panicked with.
+    pub(super) fn publish_end<C, Args>(
+        self,
+        run: &mut Run,
+        ended: thread::Result<Result<C::Output, RunError>>,
+    ) where
+        C: Valued<Args, Value = T>,
+    {
+        let valued = ended
+            .and_then(|ended| catch_unwind(AssertUnwindSafe(|| outcome::<C, Args>(run, ended))));
+        let outcome = valued.unwrap_or_else(|payload| {
+            // Changes nothing if the run has ended.
+            run.crash(&*payload);
+            Err(crashed(run, &*payload))
+        });
+        let state = run.take_state();
+        // What the function returned may be a state: then nobody is to take it for a good value.
+        let outcome = match state.as_ref().and_then(State::problem) {
+            Some(problem) if outcome.is_ok() && run.returned_its_state() => Err(problem),
+            _ => outcome,
+        };
+        self.publish(state, outcome);
+    }
+
     /// Publishes a run that never began.
-    fn publish_unready(self, (mut run, error): (Run, RunError)) {
+    pub(super) fn publish_unready(self, (mut run, error): (Run, RunError)) {
         self.publish(run.take_state(), Err(error));
     }
 
@@ -160,8 +172,8 @@ impl<T> Publisher<T> {
 impl<T> Publisher<T> {
     #[cold]
     fn publish_cancelled(&self) {
-        let run = format!("task run {}", self.id);
-        let (ended, error) = if std::thread::panicking() {
+        let run = format!("task run {}", self.shared.id());
+        let (ended, error) = if thread::panicking() {
             let message = "it was interrupted by a panic".to_owned();
             (StateType::Crashed, RunErrorKind::Crashed { run, message })
         } else {
@@ -178,6 +190,6 @@ impl<T> Drop for Publisher<T> {
         if self.shared.is_open() {
             self.publish_cancelled();
         }
-        self.ledger.close(self.id);
+        self.ledger.close(self.ticket);
     }
 }

@@ -10,7 +10,7 @@ use super::owned::{Awaited, Blocked, Callable, Owned};
 use super::{ArgumentList, EitherWay, Prepared};
 use crate::engine::blocking;
 use crate::engine::call::Call;
-use crate::engine::future::depends_on_itself;
+use crate::engine::future::Own;
 use crate::engine::input::{Upstream, not_ready};
 use crate::engine::run::Run;
 use crate::state::{RunError, RunErrorKind};
@@ -38,6 +38,11 @@ impl<C: Callable<Args>, Args: ArgumentList> Waiting<C, Args> {
         Self { run, inputs, upstreams, wait_for, copy, callable: PhantomData }
     }
 
+    /// Asks for the run's last state to be kept.
+    pub(super) const fn keep_state(&mut self) {
+        self.run.keep_state();
+    }
+
     /// Waits for the inputs.
     pub(super) async fn later(mut self) -> Resolved<C, Args> {
         if let Err(error) = self.create() {
@@ -54,7 +59,7 @@ impl<C: Callable<Args>, Args: ArgumentList> Waiting<C, Args> {
     }
 
     /// Blocks until the inputs are there.
-    fn now(mut self) -> Resolved<C, Args> {
+    pub(super) fn now(mut self) -> Resolved<C, Args> {
         if let Err(error) = self.create() {
             return Err(Box::new((self.run, error)));
         }
@@ -77,13 +82,13 @@ impl<C: Callable<Args>, Args: ArgumentList> Waiting<C, Args> {
         if self.run.machine().is_new() {
             self.run.create();
         }
-        for upstream in self.upstreams.iter().chain(&self.wait_for) {
-            if let Err(error) = depends_on_itself(upstream.task_run_id()) {
-                self.run.reject_with(&error);
-                return Err(error);
-            }
+        if self.is_ready() {
+            return Ok(());
         }
-        Ok(())
+        let own = Own::here();
+        let mut upstreams = self.upstreams.iter().chain(&self.wait_for);
+        let checked = upstreams.try_for_each(|upstream| own.check(upstream.task_run_id()));
+        checked.inspect_err(|error| self.run.reject_with(error))
     }
 
     /// True if there is nothing to wait for.

@@ -1,0 +1,108 @@
+//! Submitted runs of a flow with a task runner: handed over to it once their inputs are there.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::ArgumentList;
+use super::owned::{Blocked, OfTask, Owned};
+use super::published::{Published, Publisher};
+use super::waiting::Waiting;
+use crate::context::FlowRunContext;
+use crate::engine::blocking;
+use crate::engine::body::TaskFn;
+use crate::engine::run::Run;
+use crate::id::TaskRunId;
+use crate::runner::{
+    AbortHandle, BoxedRun, Place, Relay, RemoteRun, SubmittedRun, TaskRunner, Work,
+};
+
+/// Hands `waiting`, which was created, to `task_runner`, now or when its inputs are there.
+pub(super) fn hand_over<H, Args>(
+    task_runner: Arc<dyn TaskRunner>,
+    flow: FlowRunContext,
+    waiting: Waiting<OfTask<H>, Args>,
+    publisher: Publisher<H::Value>,
+) where
+    H: TaskFn<Args, Output: Send + 'static, Value: Send + 'static>,
+    Args: ArgumentList<Inputs: Send + 'static> + Send + 'static,
+{
+    let (ledger, ticket) = (publisher.ledger.clone(), publisher.ticket);
+    let runner = ledger.runner();
+    let (runtime, submitter) = (runner.handle().clone(), Place::current());
+    let is_ready = waiting.is_ready();
+    let submit = move |run: Run, owned: Owned<OfTask<H>, Args>, publisher| {
+        let work = Ready::<H, Args> { run, owned, publisher, flow };
+        task_runner.submit(SubmittedRun::new(Box::new(work), runtime, submitter))
+    };
+    if is_ready {
+        match waiting.resolve() {
+            Ok((run, owned)) => ledger.abortable(ticket, submit(run, owned, publisher)),
+            Err(unready) => {
+                publisher.publish_unready(*unready);
+                ledger.forget(ticket);
+            }
+        }
+        return;
+    }
+    let relay = Arc::new(Relay::default());
+    let handed = relay.clone();
+    let waiter = runner.spawn(async move {
+        match waiting.later().await {
+            Ok((run, owned)) => handed.pass(submit(run, owned, publisher)),
+            Err(unready) => publisher.publish_unready(*unready),
+        }
+    });
+    relay.begin(waiter);
+    ledger.abortable(ticket, AbortHandle::from(relay));
+}
+
+/// A submitted run whose inputs are there, for a task runner.
+struct Ready<H: TaskFn<Args>, Args> {
+    // Before the publisher: whoever waits is told after the run has ended for the recorder.
+    run: Run,
+    owned: Owned<OfTask<H>, Args>,
+    publisher: Publisher<H::Value>,
+    flow: FlowRunContext,
+}
+
+impl<H, Args> Work for Ready<H, Args>
+where
+    H: TaskFn<Args, Output: Send + 'static, Value: Send + 'static>,
+    Args: Send + 'static,
+{
+    fn task_run_id(&self) -> TaskRunId {
+        self.publisher.shared.id()
+    }
+
+    fn task_name(&self) -> &str {
+        self.run.function()
+    }
+
+    fn task_key(&self) -> String {
+        H::definition().task_key()
+    }
+
+    fn flow_name(&self) -> String {
+        self.flow.flow_name()
+    }
+
+    fn blocks(&self) -> bool {
+        !H::definition().meta().is_async
+    }
+
+    fn into_future(self: Box<Self>) -> BoxedRun {
+        let Self { run, owned, publisher, .. } = *self;
+        Box::pin(Published::<H, Args>::new(run, owned, publisher))
+    }
+
+    fn run_here(self: Box<Self>) {
+        let Self { mut run, owned, publisher, .. } = *self;
+        let ended =
+            catch_unwind(AssertUnwindSafe(|| blocking::drive(&mut run, Blocked(owned), H::glue())));
+        publisher.publish_end::<OfTask<H>, Args>(&mut run, ended);
+    }
+
+    fn remote(&self) -> Option<RemoteRun> {
+        None
+    }
+}
