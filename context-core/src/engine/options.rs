@@ -1,5 +1,7 @@
 //! `with_options()`: a task or flow with other options for some calls.
 
+mod calls;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,18 +11,20 @@ use std::time::Duration;
 use super::body::{FlowFn, Mode, TaskFn};
 use super::future::TaskFuture;
 use super::futures::TaskFutures;
-use super::input::{IntoInput, Upstream, WaitFor};
-use super::map::IntoMapInput;
+use super::input::{Upstream, WaitFor};
 use super::submit::{ArgumentList, IntoInputs, IntoMapInputs, Prepared};
 use super::task_runner::TaskRunner;
 use crate::asset::IntoAsset;
+use crate::cache::{CachePolicy, IntoCacheKey, KeyContext};
 use crate::definition::{
-    FlowHookArguments, FlowOptions, IntoRetryDelay, TaskHookArguments, TaskOptions,
+    FlowHookArguments, FlowOptions, IntoRetryDelay, IntoSerializer, TaskHookArguments, TaskOptions,
 };
 use crate::hook::IntoHooks;
 use crate::names::IntoRunName;
+use crate::results::IntoStorage;
 use crate::state::State;
 use crate::tags::IntoTags;
+use crate::transaction::Transaction;
 
 /// A task with other options; made by `fetch::with_options()`.
 ///
@@ -92,6 +96,26 @@ macro_rules! shared_builder {
             self.change(|options| options.timeout(timeout))
         }
 
+        /// Whether the result is kept.
+        pub fn persist_result(self, persist: bool) -> Self {
+            self.change(|options| options.persist_result(persist))
+        }
+
+        /// Another place for the result.
+        pub fn result_storage(self, storage: impl IntoStorage) -> Self {
+            self.change(|options| options.result_storage(storage))
+        }
+
+        /// Another way to write the result.
+        pub fn result_serializer(self, serializer: impl IntoSerializer) -> Self {
+            self.change(|options| options.result_serializer(serializer))
+        }
+
+        /// Whether the record is kept in memory, too.
+        pub fn cache_result_in_memory(self, in_memory: bool) -> Self {
+            self.change(|options| options.cache_result_in_memory(in_memory))
+        }
+
         /// Whether `log_print!` writes to the log.
         pub fn log_prints(self, log_prints: bool) -> Self {
             self.change(|options| options.log_prints(log_prints))
@@ -152,6 +176,45 @@ impl<H: TaskFn<Args>, Args: ArgumentList> WithOptions<H, Args> {
     }
 
     changed_hooks! { TaskHookArguments: on_running on_completion on_failure }
+
+    /// Another cache policy, or none.
+    pub fn cache_policy(self, policy: impl Into<Option<CachePolicy>>) -> Self {
+        self.change(|options| options.cache_policy(policy))
+    }
+
+    /// Another function that makes the cache key.
+    pub fn cache_key_fn<F, K>(self, function: F) -> Self
+    where
+        F: Fn(&KeyContext<'_>) -> K + Send + Sync + 'static,
+        K: IntoCacheKey,
+    {
+        self.change(|options| options.cache_key_fn(function))
+    }
+
+    /// Another time for which the result can be found again.
+    pub fn cache_expiration(self, expiration: Duration) -> Self {
+        self.change(|options| options.cache_expiration(expiration))
+    }
+
+    /// Whether a result that is there is made anew.
+    pub fn refresh_cache(self, refresh: bool) -> Self {
+        self.change(|options| options.refresh_cache(refresh))
+    }
+
+    /// Another template of the key itself.
+    pub fn result_storage_key(self, template: impl AsRef<str>) -> Self {
+        self.change(|options| options.result_storage_key(template))
+    }
+
+    /// Other hooks for the commit of the run's transaction.
+    pub fn on_commit<M>(self, hooks: impl IntoHooks<(Transaction,), (), M>) -> Self {
+        self.change(|options| options.on_commit(hooks))
+    }
+
+    /// Other hooks for the rollback of the run's transaction.
+    pub fn on_rollback<M>(self, hooks: impl IntoHooks<(Transaction,), (), M>) -> Self {
+        self.change(|options| options.on_rollback(hooks))
+    }
 
     /// Another condition for retries.
     pub fn retry_condition<M>(self, condition: impl IntoHooks<TaskHookArguments, bool, M>) -> Self {
@@ -249,88 +312,4 @@ impl<H, Args> fmt::Debug for FlowWithOptions<H, Args> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FlowWithOptions").field("options", &self.options).finish_non_exhaustive()
     }
-}
-
-/// The calling methods, with as many parameters as the function has.
-macro_rules! calls {
-    ($($(#[$lint:meta])? $($argument:ident $value:ident),*;)+) => {$(
-        impl<H: TaskFn<($($argument,)*)>, $($argument),*> WithOptions<H, ($($argument,)*)> {
-            /// Calls the task: at once if it is a plain `fn`, as a future if it is an `async fn`. Gives what the
-            /// function returns.
-            $(#[$lint])?
-            pub fn call(
-                self,
-                $($value: impl IntoInput<$argument>),*
-            ) -> <H::Mode as Mode>::Called<H::Output> {
-                self.call_with(($($value,)*))
-            }
-
-            /// As `call`, but gives the state that the run ends in, with its value or why there is none: an error is no
-            /// error of the call. A panic of the function goes on to the caller.
-            $(#[$lint])?
-            pub fn state(
-                self,
-                $($value: impl IntoInput<$argument>),*
-            ) -> <H::Mode as Mode>::Called<State<H::Value>> {
-                self.state_with(($($value,)*))
-            }
-
-            /// Runs the task concurrently with the caller.
-            $(#[$lint])?
-            pub fn submit(self, $($value: impl IntoInput<$argument>),*) -> TaskFuture<H::Value> {
-                self.submit_with(($($value,)*))
-            }
-        }
-
-        impl<H: FlowFn<($($argument,)*)>, $($argument),*> FlowWithOptions<H, ($($argument,)*)> {
-            /// Calls the flow: at once if it is a plain `fn`, as a future if it is an `async fn`. Gives what the
-            /// function returns.
-            $(#[$lint])?
-            pub fn call(
-                self,
-                $($value: impl IntoInput<$argument>),*
-            ) -> <H::Mode as Mode>::Called<H::Output> {
-                self.call_with(($($value,)*))
-            }
-
-            /// As `call`, but gives the state that the run ends in, with its value or why there is none: an error is no
-            /// error of the call. A panic of the function goes on to the caller.
-            $(#[$lint])?
-            pub fn state(
-                self,
-                $($value: impl IntoInput<$argument>),*
-            ) -> <H::Mode as Mode>::Called<State<H::Value>> {
-                self.state_with(($($value,)*))
-            }
-        }
-
-        calls!(@map $(#[$lint])? $($argument $value),*);
-    )+};
-    // Without parameters there is nothing to map over.
-    (@map $(#[$lint:meta])?) => {};
-    (@map $(#[$lint:meta])? $($argument:ident $value:ident),+) => {
-        impl<H: TaskFn<($($argument,)+)>, $($argument),+> WithOptions<H, ($($argument,)+)> {
-            /// Runs the task once for each element, all concurrently.
-            $(#[$lint])?
-            pub fn map(self, $($value: impl IntoMapInput<$argument>),+) -> TaskFutures<H::Value> {
-                self.map_with(($($value,)+))
-            }
-        }
-    };
-}
-
-calls! {
-    ;
-    A a;
-    A a, B b;
-    A a, B b, C c;
-    A a, B b, C c, D d;
-    A a, B b, C c, D d, E e;
-    A a, B b, C c, D d, E e, F f;
-    #[expect(clippy::too_many_arguments, reason = "the function has as many")] A a, B b, C c, D d, E e, F f, G g;
-    #[expect(clippy::too_many_arguments, reason = "the function has as many")] A a, B b, C c, D d, E e, F f, G g, I i;
-    #[expect(clippy::too_many_arguments, reason = "the function has as many")] A a, B b, C c, D d, E e, F f, G g, I i, J j;
-    #[expect(clippy::too_many_arguments, reason = "the function has as many")] A a, B b, C c, D d, E e, F f, G g, I i, J j, K k;
-    #[expect(clippy::too_many_arguments, reason = "the function has as many")] A a, B b, C c, D d, E e, F f, G g, I i, J j, K k, L l;
-    #[expect(clippy::too_many_arguments, reason = "the function has as many")] A a, B b, C c, D d, E e, F f, G g, I i, J j, K k, L l, M m;
 }
