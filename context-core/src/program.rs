@@ -13,17 +13,29 @@
 //!
 //! Then the program runs. When it has ended, also by a panic, what recorders still hold is flushed. Nothing is undone:
 //! the process is expected to end.
+//!
+//! Ctrl-C and SIGTERM end the program in order: the future of an asynchronous `main` is dropped, submitted runs are aborted,
+//! and blocking code is unwound the next time it calls a task or flow. All runs that are open end as `Crashed`, those that
+//! were submitted before those that submitted them, with their hooks called; then recorders are flushed, and the process
+//! ends as the signal would have ended it. Code that does not come to such a place has ten seconds. A second signal ends
+//! the process at once.
 
+use std::any::Any;
 use std::fmt::Display;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
 use std::sync::{Arc, Once};
+use std::task::Poll;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
 use crate::context::SettingsContext;
 use crate::record::Client;
 use crate::registry;
+use crate::runner::{self, Interrupt};
 use crate::settings::{Settings, SettingsError, Summary};
 use crate::summary::SummaryRecorder;
 
@@ -61,8 +73,44 @@ pub struct MainOptions {
 pub fn block_on_main<F: Future>(options: MainOptions, future: F) -> F::Output {
     prepare();
     // Before the runtime, so that it is dropped after: futures that are still running record how they end.
-    let _flush = FlushAtEnd;
-    runtime(options).block_on(future)
+    let flush = FlushAtEnd;
+    let runtime = runtime(options);
+    let ended = runtime.block_on(async {
+        let mut future = pin!(future);
+        let mut noted = pin!(runner::noted());
+        let ended = poll_fn(|cx| {
+            let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+            match polled {
+                Ok(Poll::Ready(output)) => Poll::Ready(Ended::Output(output)),
+                Err(payload) => Poll::Ready(Ended::Panic(payload)),
+                // Once the code itself has had its turn.
+                Ok(Poll::Pending) => noted.as_mut().poll(cx).map(Ended::Interrupt),
+            }
+        });
+        // The future is dropped when this block ends, inside the runtime: its runs end there.
+        ended.await
+    });
+    if let Some(interrupt) = runner::interrupted() {
+        // What cannot be dropped comes to an end when it next looks.
+        runtime.shutdown_timeout(GRACE);
+        drop(flush);
+        runner::end_as(interrupt);
+    }
+    match ended {
+        Ended::Output(output) => output,
+        Ended::Panic(payload) => resume_unwind(payload),
+        Ended::Interrupt(interrupt) => runner::end_as(interrupt),
+    }
+}
+
+/// How long code that cannot be dropped has to end after an interrupt.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How the future of `main` has ended.
+enum Ended<T> {
+    Output(T),
+    Panic(Box<dyn Any + Send>),
+    Interrupt(Interrupt),
 }
 
 fn runtime(options: MainOptions) -> Runtime {
@@ -86,8 +134,13 @@ fn runtime(options: MainOptions) -> Runtime {
 /// ```
 pub fn run_main<R>(f: impl FnOnce() -> R) -> R {
     prepare();
-    let _flush = FlushAtEnd;
-    f()
+    let flush = FlushAtEnd;
+    let ended = catch_unwind(AssertUnwindSafe(f));
+    if let Some(interrupt) = runner::interrupted() {
+        drop(flush);
+        runner::end_as(interrupt);
+    }
+    ended.unwrap_or_else(|payload| resume_unwind(payload))
 }
 
 struct FlushAtEnd;
@@ -101,6 +154,7 @@ impl Drop for FlushAtEnd {
 fn prepare() {
     static PREPARED: Once = Once::new();
     PREPARED.call_once(|| {
+        runner::watch();
         let (settings, problems) = Settings::from_env();
         // Read now, the ambient settings log their problems before the program can have installed a log: they are told
         // once.

@@ -9,18 +9,25 @@ mod slots;
 mod task_runner;
 
 mod block_on;
+mod interrupt;
 mod time;
 
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, EnterGuard, Handle, Runtime, RuntimeFlavor};
 use tokio::task::JoinHandle;
 
 pub(crate) use block_on::block_on;
+pub(crate) use interrupt::{
+    Interrupt, Interrupted, Interruptible, check as check_interrupt, end_as, interrupted, noted,
+    tell as tell_of_interrupt, watch,
+};
 pub(crate) use time::{Sleep, pause, pause_blocking, sleep};
 
 pub use task_runner::{AbortHandle, RemoteRun, SubmittedRun, TaskRunner};
@@ -143,6 +150,22 @@ pub(crate) fn yielding<R>(f: impl FnOnce() -> R) -> R {
         None => blocking(f),
         Some(place) => blocking(|| place.without(f)),
     }
+}
+
+/// Has `future` run in the background, whatever becomes of the caller's runtime, and blocks until it is ready; for `limit`
+/// at most, and it goes on after that. True if it has ended.
+pub(crate) fn finish_in_background(
+    future: impl Future<Output = ()> + Send + 'static,
+    limit: Duration,
+) -> bool {
+    let (ended, end) = mpsc::channel();
+    Runner::background().handle.spawn(async move {
+        future.await;
+        // Perhaps nobody waits any more.
+        ended.send(()).ok();
+    });
+    // A future that panics drops its sender.
+    blocking(|| !matches!(end.recv_timeout(limit), Err(RecvTimeoutError::Timeout)))
 }
 
 /// Calls `f`, which may block, without keeping a runtime's other work from running.

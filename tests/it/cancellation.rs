@@ -4,6 +4,7 @@ use std::future::pending;
 use std::sync::Mutex;
 use std::task::Poll;
 
+use context::Recorded;
 use context::prelude::*;
 use futures::FutureExt as _;
 use futures::future::poll_immediate;
@@ -51,8 +52,8 @@ async fn a_dropped_run_is_cancelled_children_first_and_destructors_see_their_run
         .events()
         .into_iter()
         .filter_map(|event| match event {
-            context::Recorded::TaskRun(run, state) if state.is_terminal() => Some(run.task_name),
-            context::Recorded::FlowRun(run, state) if state.is_terminal() => Some(run.flow_name),
+            Recorded::TaskRun(run, state) if state.is_terminal() => Some(run.task_name),
+            Recorded::FlowRun(run, state) if state.is_terminal() => Some(run.flow_name),
             _ => None,
         })
         .collect();
@@ -161,4 +162,62 @@ async fn futures_polled_in_turns_keep_their_own_runs() {
         if done >= 2 { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
+}
+
+/// The kinds and last states of runs, in the order in which they ended.
+fn ends(recorder: &context::MemoryRecorder) -> Vec<String> {
+    let events = recorder.events();
+    let ends = events.iter().filter_map(|event| match event {
+        Recorded::FlowRun(_, state) if state.is_terminal() => {
+            Some(format!("flow {}", state.name()))
+        }
+        Recorded::TaskRun(_, state) if state.is_terminal() => {
+            Some(format!("task {}", state.name()))
+        }
+        _ => None,
+    });
+    ends.collect()
+}
+
+#[task]
+async fn pending_for_ever() {
+    pending::<()>().await;
+}
+
+#[tokio::test]
+async fn a_flow_that_is_dropped_ends_after_what_it_has_submitted() {
+    #[flow]
+    async fn submits() {
+        pending_for_ever::submit().await.unwrap();
+    }
+
+    let (client, recorder) = context::Client::in_memory();
+    let scope = context::AsyncClientContext::new(client);
+    let mut flow = Box::pin(scope.scope(async { submits().await }));
+    assert!(futures::poll!(&mut flow).is_pending());
+    tokio::task::yield_now().await;
+    drop(flow);
+    assert!(ends(&recorder).is_empty(), "what it has submitted has not ended yet");
+    while ends(&recorder).len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(ends(&recorder), ["task Cancelled", "flow Cancelled"]);
+}
+
+#[tokio::test]
+async fn a_flow_that_panics_ends_after_what_it_has_submitted() {
+    #[flow]
+    async fn burns() {
+        let _future = pending_for_ever::submit();
+        tokio::task::yield_now().await;
+        panic!("boom")
+    }
+
+    let (caught, recorder) =
+        recorded(|| futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(burns()))).await;
+    assert!(caught.is_err());
+    while ends(&recorder).len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(ends(&recorder), ["task Cancelled", "flow Crashed"]);
 }

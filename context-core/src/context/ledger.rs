@@ -15,7 +15,7 @@ use crate::asset::Asset;
 use crate::definition::FlowDefinition;
 use crate::id::TaskRunId;
 use crate::record::Client;
-use crate::runner::{AbortHandle, Runner};
+use crate::runner::{AbortHandle, Interruptible, Runner};
 
 /// What a flow run accumulates.
 pub(crate) struct Ledger {
@@ -45,6 +45,8 @@ struct Submissions {
     /// True once everything was aborted.
     closed: bool,
     waiting: Vec<Waker>,
+    /// What is to be done once every run has ended.
+    last: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 /// What is known of one submitted run.
@@ -148,13 +150,29 @@ impl Ledger {
             _ => std::mem::replace(&mut submissions.entries[at], Entry::Ended),
         };
         let is_last = self.open.fetch_sub(1, Ordering::AcqRel) == 1;
-        let waiting = if is_last { std::mem::take(&mut submissions.waiting) } else { Vec::new() };
+        let (waiting, last) = if is_last {
+            (std::mem::take(&mut submissions.waiting), std::mem::take(&mut submissions.last))
+        } else {
+            (Vec::new(), Vec::new())
+        };
         drop(submissions);
         // What it holds may be the last of a run.
         drop(entry);
         if is_last {
             self.all_ended.notify_all();
+            last.into_iter().for_each(|last| last());
             waiting.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// Calls `last` once every submitted run has ended; at once, if that is so.
+    pub(crate) fn when_idle(&self, last: impl FnOnce() + Send + 'static) {
+        let mut submissions = lock(&self.submissions);
+        if self.is_idle() {
+            drop(submissions);
+            last();
+        } else {
+            submissions.last.push(Box::new(last));
         }
     }
 
@@ -244,6 +262,12 @@ impl Ledger {
 /// A panic elsewhere never leaves these maps half-changed, so a poisoned lock is as good as any.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Interruptible for Ledger {
+    fn interrupt(&self) {
+        self.abort_all();
+    }
 }
 
 impl fmt::Debug for Ledger {

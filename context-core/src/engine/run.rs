@@ -32,6 +32,7 @@ use crate::id::{StateId, TaskRunId};
 use crate::names::RunName;
 use crate::parameters::{ParameterSink, Parameters};
 use crate::record::{Client, RunTags, TaskInputs};
+use crate::runner;
 use crate::stack::{self, Presence};
 use crate::state::{RunError, RunErrorKind, State};
 
@@ -390,6 +391,7 @@ impl Run {
     ///
     /// `repeatable` is asked whether there can be more than one attempt, if only the settings want that.
     pub(super) fn begin(&mut self, facts: Facts<'_>) -> Result<Begun, RunError> {
+        runner::check_interrupt();
         let mut now = Timestamp::now();
         if self.machine.is_new() {
             self.create_at(now);

@@ -167,6 +167,9 @@ impl Run {
         let fault = match ended {
             Ended::Panicked(payload) => {
                 let crash = self.crashed_by(&*payload);
+                if let Some(ledger) = self.unfinished_submissions() {
+                    ledger.idle().await;
+                }
                 self.leave_transaction(AttemptEnd::Failed).await;
                 self.end(now, crash).await;
                 return Stepped::Unwind(payload);
@@ -201,6 +204,8 @@ impl Run {
     }
 
     async fn close_in_vain(&mut self, now: Timestamp, mut fault: Fault) -> Stepped {
+        // What fails after an interrupt has failed because of it.
+        runner::check_interrupt();
         if !self.machine().is_last_attempt() && !self.may_retry(now, &fault).await {
             self.forbid_retries();
         }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
-use super::{Runner, block_on, blocking};
+use super::{Runner, block_on, blocking, interrupt};
 use crate::clock::{self, Wait};
 
 pin_project! {
@@ -75,11 +75,11 @@ pub(crate) fn pause(duration: Duration) -> Pin<Box<Sleep>> {
     Box::pin(Sleep { timer })
 }
 
-/// Blocks the thread for `duration`: [`pause`] for blocking code.
+/// Blocks the thread for `duration`, or until there is an interrupt: [`pause`] for blocking code.
 pub(crate) fn pause_blocking(duration: Duration) {
     match clock::ambient() {
         Some(clock) => block_on(Wait::pause(clock, duration)),
-        None => blocking(|| std::thread::sleep(duration)),
+        None => blocking(|| interrupt::sleep(duration)),
     }
 }
 

@@ -10,8 +10,11 @@ use crate::definition::RetryDelay;
 use crate::engine::glue::Verdict;
 use crate::engine::machine::{Input, Then};
 use crate::engine::steps;
-use crate::runner;
+use crate::runner::{self, Interrupted};
 use crate::state::{Failure, NotReady, RunError, RunErrorKind, State, StateType, panic_message};
+
+/// How long a run that nobody waits for may take to end.
+const LONGEST_END: Duration = Duration::from_secs(10);
 
 /// An attempt that was in vain: another one may follow.
 pub(in crate::engine) struct Fault {
@@ -89,6 +92,8 @@ impl Run {
 
     #[cold]
     fn settle_unusual(&mut self, now: Timestamp, verdict: Verdict) -> After {
+        // What fails after an interrupt has failed because of it.
+        runner::check_interrupt();
         match self.judge(verdict) {
             Judged::Ended(state) => {
                 self.enter(now, Input::Return(state));
@@ -241,17 +246,20 @@ impl Run {
         self.enter(Timestamp::now(), Input::Unready { message });
     }
 
-    /// Ends a run whose user code panicked with `payload`.
+    /// Ends a run whose user code panicked with `payload`, after the runs that it has submitted.
     #[cold]
     pub(in crate::engine) fn crash(&mut self, payload: &(dyn Any + Send)) {
         let crash = self.crashed_by(payload);
-        self.enter(Timestamp::now(), crash);
+        self.end_after_submissions(crash);
     }
 
     /// What a panic with `payload` is to the machine. The runs that this one has submitted are aborted.
     pub(in crate::engine) fn crashed_by(&self, payload: &(dyn Any + Send)) -> Input {
         self.abort_submissions();
-        let message = format!("Execution was interrupted by a panic: {}", panic_message(payload));
+        let message = match runner::interrupted() {
+            Some(interrupt) if payload.is::<Interrupted>() => interrupt.message().to_owned(),
+            _ => format!("Execution was interrupted by a panic: {}", panic_message(payload)),
+        };
         Input::Crash { message }
     }
 
@@ -295,23 +303,48 @@ impl Run {
     /// How a run ends that nobody waits for any more. The runs that it has submitted are aborted.
     fn abandonment(&self) -> Input {
         self.abort_submissions();
-        if std::thread::panicking() {
-            Input::Crash { message: "Execution was interrupted by a panic.".to_owned() }
-        } else {
-            Input::Cancel { message: "Execution was cancelled: its future was dropped.".to_owned() }
+        let crash = |message: &str| Input::Crash { message: message.to_owned() };
+        match runner::interrupted() {
+            Some(interrupt) => crash(interrupt.message()),
+            None if std::thread::panicking() => crash("Execution was interrupted by a panic."),
+            None => Input::Cancel {
+                message: "Execution was cancelled: its future was dropped.".to_owned(),
+            },
         }
     }
 
     #[cold]
     fn abandon(&mut self) {
         let input = self.abandonment();
+        self.end_after_submissions(input);
+    }
+
+    /// Ends the run once the runs that it has submitted have ended: children first.
+    fn end_after_submissions(&mut self, input: Input) {
+        match self.unfinished_submissions() {
+            None => self.end_now(input),
+            Some(ledger) => {
+                // Nobody has to wait for that here, and perhaps nobody could.
+                let mut run = std::mem::replace(self, Self::vacant());
+                ledger.when_idle(move || run.end_now(input));
+            }
+        }
+    }
+
+    fn end_now(&mut self, input: Input) {
         if self.steps.is_none() {
             self.enter(Timestamp::now(), input);
             return;
         }
-        // The run has to be here until its hooks were called: whoever dropped it waits.
+        // The run has to be here until its hooks were called: whoever ends it waits. Not on the runtime that it ran on,
+        // which may be about to end.
+        let described = self.describe();
         let run = std::mem::replace(self, Self::vacant());
-        runner::block_on(Box::pin(steps::abandon(run, input)));
+        if !runner::finish_in_background(steps::abandon(run, input), LONGEST_END) {
+            tracing::error!(
+                "the hooks of {described} take longer than {LONGEST_END:?}: they go on in the background"
+            );
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::engine::task_runner;
 use crate::id::{FlowRunId, TaskRunId};
 use crate::parameters::{ParameterSink, Parameters};
 use crate::record::TaskInputs;
-use crate::runner::Runner;
+use crate::runner::{self, Interruptible, Runner};
 
 /// Task parameters longer than this, as JSON, are recorded by their type's name. Flow parameters have no such limit.
 pub(super) const TASK_PARAMETER_LIMIT: usize = 8 * 1024;
@@ -158,6 +158,8 @@ impl FlowTarget {
             Some(task_runner) => runner.with_task_runner(task_runner),
         };
         let client = Frame::with_client(frame, Clone::clone);
+        let ledger = Arc::new(Ledger::new(client, runner));
+        runner::tell_of_interrupt(|| Arc::downgrade(&(ledger.clone() as Arc<dyn Interruptible>)));
         self.context = Some(FlowRunContext::from_data(FlowRunData {
             id,
             definition: self.definition,
@@ -171,7 +173,7 @@ impl FlowTarget {
             root_flow_run_id: outer.map_or(id, FlowRunContext::root_flow_run_id),
             tags: frame.and_then(|frame| frame.tags().cloned()),
             log_prints: outer.and_then(FlowRunContext::log_prints),
-            ledger: Arc::new(Ledger::new(client, runner)),
+            ledger,
         }));
     }
 
