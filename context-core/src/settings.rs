@@ -203,6 +203,11 @@ impl Settings {
         self.0.serialize(secrets)
     }
 
+    /// Whether results of tasks are stored where nobody says.
+    pub(crate) fn keeps_results(&self) -> bool {
+        self.tasks_default_persist_result().unwrap_or(self.results_persist_by_default())
+    }
+
     /// Whether a setting that changes how runs behave is not at its default: retries, their delays,
     /// whether results are stored, whether tasks are cached.
     ///

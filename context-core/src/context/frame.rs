@@ -19,6 +19,7 @@ use crate::definition::{TaskDefinition, TaskOptions};
 use crate::id::TaskRunId;
 use crate::parameters::Parameters;
 use crate::record::{Client, TaskInputs};
+use crate::settings::Settings;
 use crate::stack::{Ambient, Slot};
 use crate::tags::{TagNode, Tags};
 
@@ -51,6 +52,8 @@ pub(super) struct Outer {
     pub(super) results: Option<Arc<ResultScope>>,
     /// True if any of these changes what task runs do besides their attempts.
     shaped: bool,
+    /// True if task runs that do not say so keep their results.
+    keeps: bool,
     pub(super) clock: Option<ManualClock>,
     /// The clients of both kinds of client context.
     pub(super) clients: Option<Arc<ClientLink>>,
@@ -147,7 +150,8 @@ impl Frame {
         let core = current.and_then(|frame| frame.core.as_deref());
         let mut outer = core.and_then(|core| core.outer.as_deref().cloned()).unwrap_or_default();
         change(&mut outer);
-        outer.shaped = outer.shapes_tasks();
+        outer.keeps = outer.keeps_results();
+        outer.shaped = outer.keeps || outer.shapes_tasks();
         let tags = core.and_then(|core| core.tags.clone());
         Arc::new(Self {
             core: Some(Arc::new(Core { outer: Some(Arc::new(outer)), tags })),
@@ -274,6 +278,15 @@ impl Frame {
         }
     }
 
+    /// True if task runs called here keep their results, unless they say otherwise.
+    #[inline]
+    pub(crate) fn keeps_results(frame: Option<&Arc<Self>>) -> bool {
+        match frame.and_then(|frame| frame.outer()) {
+            Some(outer) => outer.keeps,
+            None => SettingsContext::root().settings().keeps_results(),
+        }
+    }
+
     /// What the clients want that could be told what happens here.
     #[inline]
     pub(crate) fn attention(frame: Option<&Arc<Self>>) -> Attention {
@@ -307,15 +320,22 @@ impl Frame {
 }
 
 impl Outer {
-    fn shapes_tasks(&self) -> bool {
-        let settings = match &self.settings {
+    fn settings(&self) -> &Settings {
+        match &self.settings {
             Some(entered) => entered.settings(),
             None => SettingsContext::root().settings(),
-        };
-        let persists = |results: &Arc<ResultScope>| results.persist == Some(true);
-        settings.shapes_runs()
-            || self.transaction.is_some()
-            || self.results.as_ref().is_some_and(persists)
+        }
+    }
+
+    fn shapes_tasks(&self) -> bool {
+        self.settings().shapes_runs() || self.transaction.is_some()
+    }
+
+    fn keeps_results(&self) -> bool {
+        let said = self.results.as_ref().and_then(|results| results.persist);
+        let settings = self.settings();
+        let first = settings.tasks_default_persist_result().or(said);
+        first.unwrap_or(settings.results_persist_by_default())
     }
 }
 

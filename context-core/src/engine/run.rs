@@ -593,9 +593,15 @@ impl Run {
             Target::Task(task) => (frame.and_then(|f| f.flow()).map(FlowRunContext::id), task.id),
             Target::Flow(flow) => (flow.context.as_ref().map(FlowRunContext::id), None),
         };
+        let kept = self.steps().filter(|_| state.is_completed()).and_then(Steps::cache_key);
+        let at = state.timestamp();
         state.with_id(id).with_details(|details| {
             details.flow_run_id = flow_run_id;
             details.task_run_id = task_run_id;
+            if let Some((key, expires_after)) = kept {
+                details.cache_key = Some(key.to_owned());
+                details.cache_expiration = expires_after.map(|after| at.plus(after));
+            }
         })
     }
 }
@@ -603,7 +609,7 @@ impl Run {
 /// True if a run of the task may need a key, which takes all of its arguments.
 #[inline]
 fn definition_may_keep(definition: &'static TaskDefinition, frame: Option<&Arc<Frame>>) -> bool {
-    definition.options().extra().is_some_and(TaskExtra::keeps) || Frame::shapes_tasks(frame)
+    definition.options().extra().is_some_and(TaskExtra::keeps) || Frame::keeps_results(frame)
 }
 
 /// Warns, once, of a task that runs outside every flow while flow runs are open: most likely it was called in a future

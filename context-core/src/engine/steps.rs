@@ -47,6 +47,12 @@ pub(super) struct Steps {
 }
 
 impl Steps {
+    /// The key of the result, and how long it can be found under it.
+    pub(super) fn cache_key(&self) -> Option<(&str, Option<Duration>)> {
+        let keep = self.keep.as_ref()?;
+        Some((keep.key.as_deref()?, keep.expiration))
+    }
+
     /// Those of a run with `arguments`.
     pub(super) fn with(arguments: Parameters) -> Self {
         Self { arguments: Some(arguments), ..Self::default() }

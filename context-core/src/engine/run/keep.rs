@@ -61,7 +61,7 @@ impl TaskTarget {
     /// True if the run may need a key, which takes all of its arguments.
     #[inline]
     pub(super) fn may_keep(&self, frame: Option<&Arc<Frame>>) -> bool {
-        self.options().extra().is_some_and(TaskExtra::keeps) || Frame::shapes_tasks(frame)
+        self.options().extra().is_some_and(TaskExtra::keeps) || Frame::keeps_results(frame)
     }
 }
 

@@ -76,8 +76,9 @@ impl Run {
         match (then, state.state_type()) {
             (Then::AwaitInputs, _) => {
                 if let Target::Flow(flow) = &self.target {
+                    let kind = if flow.stand_in.is_some() { "subflow" } else { "flow" };
                     let (name, flow) = (self.name(), flow.options().flow_name(flow.definition));
-                    tracing::info!(target: TARGET, "Beginning flow run '{name}' for flow '{flow}'");
+                    tracing::info!(target: TARGET, "Beginning {kind} run '{name}' for flow '{flow}'");
                 }
             }
             (Then::Attempt, _) => {
