@@ -31,7 +31,9 @@ pub use body::{
     assert_output_carries_run_error,
 };
 pub use call::{flow_async, task_async};
-pub use codec::{Codec, CodecProbe, KeptSuccess, KeptValue, MakesCodec, NotKept};
+pub use codec::{
+    Codec, CodecProbe, KeptSuccess, KeptType, KeptValue, MakesCodec, NotKept, assert_is_kept,
+};
 pub use future::{EndedRun, TaskFuture};
 pub use futures::{
     AsCompleted, AsCompletedBlocking, AsCompletedWithin, DoneNotDone, TaskFutures, as_completed,

@@ -13,7 +13,7 @@ pub use crate::context::{
 pub use crate::engine::{
     ArgumentList, Asynchronous, Attempt, Blocking, Fallible, FlowCaller, FlowFn, FlowWithOptions,
     Glue, IntoInput, IntoMapInput, Mode, Once, OwnedArgument, Retried, RetryArgument, Submitter,
-    TaskFn, TaskFuture, TaskFutures, WithOptions, assert_carries_run_error,
+    TaskFn, TaskFuture, TaskFutures, WithOptions, assert_carries_run_error, assert_is_kept,
     assert_output_carries_run_error, flow_async, flow_blocking, task_async, task_blocking,
 };
 pub use crate::parameters::ParameterSink;

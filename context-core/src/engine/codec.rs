@@ -29,6 +29,20 @@ impl<R> fmt::Debug for Codec<R> {
     }
 }
 
+/// A type whose values can be kept as results.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be kept as a result, but an option of this function asks for that",
+    label = "a kept value is written and read with serde",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for it, and return owned values; or remove the option"
+)]
+pub trait KeptType {}
+
+impl<T: Serialize + DeserializeOwned> KeptType for T {}
+
+/// Checked by the compiler, at the type of the value.
+#[inline(always)]
+pub const fn assert_is_kept<T: KeptType>() {}
+
 /// Asks whether values of type `R` can be kept. Named only by expansions.
 #[expect(missing_debug_implementations, reason = "probes live for one expression")]
 pub struct CodecProbe<R>(PhantomData<fn() -> R>);
