@@ -174,18 +174,21 @@ impl Run {
         self.settings.iter().find(|setting| setting.option == name)
     }
 
-    /// True if the attribute says that results are kept, or found again.
+    /// True if the attribute says for certain that results are kept.
     pub(crate) fn keeps_result(&self) -> bool {
-        const KEEPING: [&str; 7] = [
+        let setting = |name| self.setting(name);
+        if setting("persist_result").is_some_and(|persist| persist.value.is_false()) {
+            return false;
+        }
+        let others = [
             "persist_result",
             "result_storage",
             "result_serializer",
             "result_storage_key",
-            "cache_policy",
             "cache_key_fn",
-            "cache_expiration",
         ];
-        KEEPING.iter().any(|option| self.setting(option).is_some())
+        setting("cache_policy").is_some_and(|policy| !policy.value.is_no_policy())
+            || others.into_iter().any(|option| setting(option).is_some())
     }
 
     /// The doc comment as text.

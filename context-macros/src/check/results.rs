@@ -6,9 +6,16 @@
 
 use crate::diagnostics::Sink;
 use crate::model::{Run, Setting};
+use crate::tokens::has_lifetimes;
 
 /// Checks what the options say about the function's results.
 pub(crate) fn check(run: &Run, sink: &mut Sink) {
+    if run.keeps_result() && has_lifetimes(run.output.ty.clone()) {
+        sink.at(
+            &run.output.ty,
+            "a value that is kept as a result must own all it holds: return `String` for `&str`, `Vec<T>` for `&[T]`, or remove the option that keeps it",
+        );
+    }
     let setting = |name| run.setting(name);
     let policy = setting("cache_policy");
     let effective_policy = policy.filter(|policy| !policy.value.is_no_policy());

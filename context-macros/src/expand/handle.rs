@@ -16,7 +16,7 @@ pub(super) fn expand(run: &Run, handle: &Ident) -> TokenStream {
     let attributes::Split { outer: outer_attrs, body: body_attrs } = attributes::split(run);
     let vis = &run.function.vis;
     let sig = parts::outer_signature(run);
-    let assertion = parts::assertion(run);
+    let assertion = parts::assertions(run);
     let (names, body_call) = (parts::names(run), body_call(run, handle));
     let call = parts::call(run, &source(run, handle), &quote!(|#names| #body_call));
 

@@ -15,7 +15,7 @@ pub(super) fn expand(run: &Run) -> TokenStream {
     let attrs = &run.function.attrs;
     let vis = &run.function.vis;
     let sig = parts::outer_signature(run);
-    let assertion = parts::assertion(run);
+    let assertion = parts::assertions(run);
     let pattern =
         parts::tuple(run.parameters.iter().map(|parameter| parameter.pattern.to_token_stream()));
     let body = generated_braces(&run.function.body);

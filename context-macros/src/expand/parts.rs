@@ -153,20 +153,49 @@ fn glue(run: &Run) -> TokenStream {
     }
 }
 
-/// A statement whose only purpose is an error at the user's error type if it lacks what `timeout` needs.
-pub(super) fn assertion(run: &Run) -> TokenStream {
-    if run.setting("timeout").is_none() || !run.output.fallible || run.output.opaque {
+/// Statements whose only purpose is an error at the user's type if it lacks what an option needs.
+pub(super) fn assertions(run: &Run) -> TokenStream {
+    if run.output.opaque || run.output.never {
         return TokenStream::new();
+    }
+    let (carries, kept) = (carries_run_error(run), is_kept(run));
+    quote!(#carries #kept)
+}
+
+/// The error type must be able to carry a timeout.
+fn carries_run_error(run: &Run) -> Option<TokenStream> {
+    if run.setting("timeout").is_none() || !run.output.fallible {
+        return None;
     }
     let private = &run.paths.private;
     let ty = &run.output.ty;
-    let span = |tokens: &dyn quote::ToTokens| generated_at(tokens.to_token_stream().span());
-    match &run.output.error {
+    Some(match &run.output.error {
         Some(error) => {
-            quote_spanned!(span(error)=> #private::assert_carries_run_error::<#error>();)
+            quote_spanned!(generated(error)=> #private::assert_carries_run_error::<#error>();)
         }
-        None => quote_spanned!(span(ty)=> #private::assert_output_carries_run_error::<#ty>();),
+        None => quote_spanned!(generated(ty)=> #private::assert_output_carries_run_error::<#ty>();),
+    })
+}
+
+/// The value's type must be one that can be kept, if the attribute asks for that.
+fn is_kept(run: &Run) -> Option<TokenStream> {
+    // A type with lifetimes was reported.
+    if !run.keeps_result() || !may_be_kept(run) {
+        return None;
     }
+    let private = &run.paths.private;
+    let ty = &run.output.ty;
+    Some(match &run.output.value {
+        Some(value) => quote_spanned!(generated(value)=> #private::assert_is_kept::<#value>();),
+        None if run.output.fallible => {
+            quote_spanned!(generated(ty)=> #private::assert_is_kept::<#private::Success<#ty>>();)
+        }
+        None => quote_spanned!(generated(ty)=> #private::assert_is_kept::<#ty>();),
+    })
+}
+
+fn generated(tokens: &impl quote::ToTokens) -> proc_macro2::Span {
+    generated_at(tokens.to_token_stream().span())
 }
 
 /// The return type, or `()`.

@@ -39,7 +39,9 @@ pub(crate) struct Output {
     pub never: bool,
     /// True if the type's name is `Result`.
     pub fallible: bool,
-    /// The `E` of a `Result<T, E>`.
+    /// The `T` of a `Result<T, E>`, where it is written.
+    pub value: Option<Type>,
+    /// The `E` of a `Result<T, E>`, where it is written.
     pub error: Option<Type>,
 }
 
@@ -49,7 +51,14 @@ pub(crate) fn output(sig: &Signature) -> (Driver, Output) {
         let driver = if sig.asyncness.is_some() { Driver::Async } else { Driver::Blocking };
         return (
             driver,
-            Output { ty: quote!(()), opaque: false, never: false, fallible: false, error: None },
+            Output {
+                ty: quote!(()),
+                opaque: false,
+                never: false,
+                fallible: false,
+                value: None,
+                error: None,
+            },
         );
     };
     let ty = ungrouped(ty);
@@ -64,19 +73,21 @@ pub(crate) fn output(sig: &Signature) -> (Driver, Output) {
 
 fn described(ty: &Type) -> Output {
     let mut fallible = false;
-    let mut error = None;
+    let (mut value, mut error) = (None, None);
     if let Type::Path(path) = ungrouped(ty)
         && let Some(last) = path.path.segments.last()
         && last.ident == "Result"
     {
         fallible = true;
-        error = type_arguments(&last.arguments).nth(1).cloned();
+        let mut arguments = type_arguments(&last.arguments).cloned();
+        (value, error) = (arguments.next(), arguments.next());
     }
     Output {
         ty: ty.to_token_stream(),
         opaque: mentions(ty.to_token_stream(), "impl"),
         never: matches!(ungrouped(ty), Type::Never(_)),
         fallible,
+        value,
         error,
     }
 }
