@@ -16,6 +16,10 @@ test *args:
 nextest *args:
     cargo nextest run --workspace {{ args }}
 
+# Result records and locks, exchanged with Prefect. Needs CONTEXT_TEST_PYTHON, which `.ci/run` sets up.
+exchange:
+    CI=true cargo test -p context-core --test prefect_results
+
 # Format everything.
 fmt:
     cargo fmt --all
@@ -27,6 +31,10 @@ lint:
 # Documentation, with warnings as errors.
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# The features that are not in the default build.
+clouds:
+    cargo check -p context --features s3,gcs,azure
 
 # Licences, duplicate crates, sources.
 deny:

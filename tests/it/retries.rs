@@ -192,3 +192,35 @@ async fn each_attempt_sees_a_context_of_its_own() {
     drop(flaky().await);
     assert_eq!(*SEEN.lock().unwrap(), [1, 2, 3]);
 }
+
+/// Every attempt has a frame of its own, and so has a run that is named by its options.
+#[test]
+fn retried_and_named_runs_stay_in_the_transaction_around_them() {
+    static TOLD: AtomicU32 = AtomicU32::new(0);
+
+    fn tell(_: context::Transaction) {
+        TOLD.fetch_add(1, Ordering::SeqCst);
+    }
+
+    #[task(retries = 1, on_commit = tell)]
+    fn retried() -> Result<(), String> {
+        if current_run!().run_count() == 1 { Err("busy".to_owned()) } else { Ok(()) }
+    }
+
+    #[task(task_run_name = "number {n}", on_commit = tell)]
+    fn named(n: u32) -> u32 {
+        n
+    }
+
+    let (done, _) = recorded_sync(|| {
+        transaction().in_scope(|txn| {
+            retried().unwrap();
+            named(1);
+            assert_eq!(TOLD.load(Ordering::SeqCst), 0, "the block has not ended");
+            assert_eq!(txn.children().len(), 2);
+            anyhow::Ok(())
+        })
+    });
+    done.unwrap();
+    assert_eq!(TOLD.load(Ordering::SeqCst), 2);
+}

@@ -284,12 +284,12 @@ pub(crate) enum AttemptEnd {
 }
 
 impl TaskTransactions {
-    /// Those of an attempt that begins under `current`.
+    /// Those of an attempt of the run `id` that begins under `current`.
     #[inline]
-    pub(crate) fn under(current: Option<&Arc<Frame>>) -> Self {
+    pub(crate) fn under(current: Option<&Arc<Frame>>, id: TaskRunId) -> Self {
         let around = match current {
             Some(frame) if frame.task().is_some() || frame.has_transaction() => {
-                Frame::around(frame)
+                Frame::around(frame, id)
             }
             _ => Around::None,
         };
@@ -357,9 +357,12 @@ impl Frame {
         }
     }
 
-    /// What a task run called in `frame` is called in.
+    /// What the task run `id`, called in `frame`, is called in. The frame may be that of an attempt of this very run.
     #[cold]
-    fn around(frame: &Arc<Self>) -> Around {
+    fn around(frame: &Arc<Self>, id: TaskRunId) -> Around {
+        if let Some(earlier) = frame.task().filter(|task| task.id == id) {
+            return earlier.transactions.around.clone();
+        }
         let task = frame.task_frame();
         let entered = frame.outer().and_then(|outer| outer.transaction.as_ref());
         let present = task.and_then(|task| task.task()).map(|task| task.id);

@@ -284,14 +284,15 @@ async fn attempt<R>(end: AttemptEnd, code: impl Future<Output = R>) -> R {
 }
 
 fn task_frame(current: Option<&Arc<Frame>>) -> Arc<Frame> {
+    let id = TaskRunId::generate(Timestamp::now());
     let live = LiveTask {
-        id: TaskRunId::generate(Timestamp::now()),
+        id,
         definition: &TASK,
         parent: None,
         start_time: Timestamp::now(),
         run_count: 1,
         details: None,
-        transactions: TaskTransactions::under(current),
+        transactions: TaskTransactions::under(current, id),
     };
     Frame::with_task(current, live)
 }

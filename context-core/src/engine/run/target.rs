@@ -128,7 +128,7 @@ impl TaskTarget {
             start_time: self.start_time.unwrap_or_else(Timestamp::now),
             run_count,
             details: self.details.clone(),
-            transactions: TaskTransactions::under(before),
+            transactions: TaskTransactions::under(before, id),
         };
         Frame::with_task(before, live)
     }
