@@ -10,26 +10,24 @@ use context::{
     AsyncClientContext, Client, ContextModel, FlowRunContext, SyncClientContext, TagsContext,
     current_run, flow, tags, task,
 };
-use tracing::{Instrument, Subscriber, info_span};
-use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing::{Instrument, info_span};
 
 use crate::bars::Bars;
-use crate::{Effort, callgrind, timing};
+use crate::reads::Reads;
+use crate::{Effort, callgrind, steps, timing};
 
 /// One operation.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
-    /// Needs the tracing subscriber, which cannot be taken away again.
-    subscriber: bool,
+    /// What of the log is read. A subscriber that was installed cannot be taken away again.
+    reads: Reads,
     /// Repeats the operation; the time that the repetitions took, without what is before and after them.
     repeat: fn(u64) -> Duration,
 }
 
 impl Case {
     pub(crate) fn run(&self, operations: u64) -> Duration {
-        if self.subscriber {
-            subscribe();
-        }
+        self.reads.install();
         (self.repeat)(operations)
     }
 }
@@ -38,6 +36,7 @@ const TASK: &str = "task call, sync";
 const TASK_ASYNC: &str = "task call, async";
 const SPAN: &str = "span, sync: registry and a no-op layer";
 const SPAN_ASYNC: &str = "span, async: registry and a no-op layer";
+const TASK_IN_SPAN: &str = "task call, sync, with its span";
 const TAGS: &str = "tags! block, sync";
 const TAGS_ASYNC: &str = "tags! block, async";
 const CURRENT_RUN: &str = "current_run!() in a task";
@@ -58,6 +57,16 @@ const CASES: &[Case] = &[
     }),
     case("task in task, sync", |n| in_flow(&Client::off(), |n| repeat(n, twice), n)),
     case("task in task, async", |n| in_flow_async(Client::off(), twice_async_calls(n))),
+    Case {
+        name: TASK_IN_SPAN,
+        reads: Reads::SpansOfRuns,
+        repeat: |n| in_flow(&Client::off(), task_calls, n),
+    },
+    Case {
+        name: "task call, async, with its span",
+        reads: Reads::SpansOfRuns,
+        repeat: |n| in_flow_async(Client::off(), task_async_calls(n)),
+    },
     case("flow call, sync", |n| off(|| repeat(n, one_flow))),
     case("flow call, async", |n| {
         block_on(AsyncClientContext::new(Client::off()).scope(flow_async_calls(n)))
@@ -71,27 +80,33 @@ const CASES: &[Case] = &[
     case("current_run!().id() in a task", |n| in_flow(&Client::off(), current_run_ids, n)),
     case("FlowRunContext::get() and id()", |n| in_flow(&Client::off(), flow_run_ids, n)),
     case("span, sync: no subscriber", |n| repeat(n, in_span)),
-    Case { name: SPAN, subscriber: true, repeat: |n| repeat(n, in_span) },
-    Case { name: SPAN_ASYNC, subscriber: true, repeat: |n| block_on(in_span_async_calls(n)) },
+    Case { name: SPAN, reads: Reads::OtherSpans, repeat: |n| repeat(n, in_span) },
+    Case {
+        name: SPAN_ASYNC,
+        reads: Reads::OtherSpans,
+        repeat: |n| block_on(in_span_async_calls(n)),
+    },
     case("spawn and join, one thread", |n| block_on(spawns(n))),
     case("task::submit() and join, one thread", |n| in_flow_async(Client::off(), submits(n))),
 ];
 
-const fn case(name: &'static str, repeat: fn(u64) -> Duration) -> Case {
-    Case { name, subscriber: false, repeat }
+pub(crate) const fn case(name: &'static str, repeat: fn(u64) -> Duration) -> Case {
+    Case { name, reads: Reads::Nothing, repeat }
+}
+
+fn all() -> impl Iterator<Item = &'static Case> {
+    CASES.iter().chain(steps::CASES)
 }
 
 /// The case of this name.
 pub(crate) fn find(name: &str) -> &'static Case {
-    CASES.iter().find(|case| case.name == name).expect("a case of this name")
+    all().find(|case| case.name == name).expect("a case of this name")
 }
 
 /// Measures the cases with `filter` in their names.
 pub(crate) fn measure(effort: Effort, filter: Option<&str>, bars: &mut Bars) {
-    let cases: Vec<&Case> = CASES
-        .iter()
-        .filter(|case| filter.is_none_or(|filter| case.name.contains(filter)))
-        .collect();
+    let cases: Vec<&Case> =
+        all().filter(|case| filter.is_none_or(|filter| case.name.contains(filter))).collect();
     if effort == Effort::Smoke {
         for case in cases {
             case.run(1);
@@ -138,11 +153,12 @@ pub(crate) fn measure(effort: Effort, filter: Option<&str>, bars: &mut Bars) {
             bars.time(name, bar, *nanoseconds, "ns");
         }
     }
+    steps::conclude(|name| of(name).map(|result| result.1), bars);
 }
 
 /// Repeats `operation`.
 #[inline]
-fn repeat(n: u64, operation: impl Fn(u64) -> u64) -> Duration {
+pub(crate) fn repeat(n: u64, operation: impl Fn(u64) -> u64) -> Duration {
     let began = Instant::now();
     for i in 0..n {
         black_box(operation(black_box(i)));
@@ -164,19 +180,21 @@ macro_rules! repeat_async {
     };
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) use repeat_async;
+
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
 }
 
-fn off<T>(f: impl FnOnce() -> T) -> T {
+pub(crate) fn off<T>(f: impl FnOnce() -> T) -> T {
     SyncClientContext::new(Client::off()).in_scope(f)
 }
 
-fn in_flow(client: &Client, repeat: fn(u64) -> Duration, n: u64) -> Duration {
+pub(crate) fn in_flow(client: &Client, repeat: fn(u64) -> Duration, n: u64) -> Duration {
     SyncClientContext::new(client.clone()).in_scope(|| flow_around(repeat, n))
 }
 
-fn in_flow_async(client: Client, repeat: impl Future<Output = Duration>) -> Duration {
+pub(crate) fn in_flow_async(client: Client, repeat: impl Future<Output = Duration>) -> Duration {
     block_on(AsyncClientContext::new(client).scope(async { flow_around_async(repeat).await }))
 }
 
@@ -293,17 +311,6 @@ fn flow_run_ids(n: u64) -> Duration {
 }
 
 // Tracing.
-
-/// A layer that does nothing: what every useful one costs at least.
-struct NoOp;
-
-impl<S: Subscriber> Layer<S> for NoOp {}
-
-/// Installs the subscriber of the whole process, as programs do; scoped subscribers are slower.
-fn subscribe() {
-    // The second time it is there already.
-    drop(tracing::subscriber::set_global_default(tracing_subscriber::registry().with(NoOp)));
-}
 
 fn in_span(x: u64) -> u64 {
     info_span!("add").in_scope(|| plain(x))

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use context::{AsyncClientContext, Client, ContextModel, flow, task};
+use context::{AsyncClientContext, Client, ConcurrentTaskRunner, ContextModel, flow, task};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 
@@ -113,6 +113,65 @@ pub(crate) fn measure(effort: Effort, bars: &mut Bars) {
             }
         }
     }
+}
+
+/// What 100,000 submitted runs may take, beside as many plain spawned futures.
+const BAR: f64 = 3.0;
+
+/// Measures submitted runs, without a bound and with one, all at once, beside plain spawned futures.
+pub(crate) fn measure_many(effort: Effort, bars: &mut Bars) {
+    let count = effort.choose(10, 100_000, 100_000);
+    let rounds = effort.choose(1, 5, 15);
+    let runtimes = [
+        ("two workers", Builder::new_multi_thread().worker_threads(2).build()),
+        ("current thread", Builder::new_current_thread().build()),
+    ];
+    let sides = [
+        ("tokio::spawn(plain(i))", Way::Plain, None),
+        ("task::submit(i)", Way::Submit, None),
+        ("the same, at most 64 workers", Way::Submit, Some(64)),
+    ];
+    if effort != Effort::Smoke {
+        println!(
+            "\n{count} runs at once, ns for each{:>20}{:>10}{:>19}",
+            "least", "median", "ratio"
+        );
+    }
+    for (runtime_name, runtime) in runtimes {
+        let runtime = runtime.expect("a runtime");
+        let mut samples = [const { Vec::new() }; 3];
+        for _ in 0..=rounds {
+            for ((_, way, workers), samples) in sides.iter().zip(&mut samples) {
+                let took = run_on(&runtime, *workers, *way, count);
+                samples.push(per_operation(took, count.into()));
+            }
+        }
+        if effort == Effort::Smoke {
+            continue;
+        }
+        println!("{runtime_name}");
+        let summary = samples.map(summarize);
+        for ((name, way, _), (least, median)) in sides.iter().zip(summary) {
+            let ratio = least / summary[0].0;
+            println!("  {name:<42} {least:>9.0} {median:>9.0} {ratio:>18.2}");
+            if matches!(way, Way::Submit) {
+                bars.time(&format!("{name}, {runtime_name}: of plain"), BAR, ratio, "times");
+            }
+        }
+    }
+}
+
+/// As `run`, with so many workers at most.
+#[expect(clippy::disallowed_methods, reason = "the flow is where the context begins")]
+fn run_on(runtime: &Runtime, workers: Option<usize>, way: Way, count: u32) -> Duration {
+    let Some(workers) = workers else { return run(runtime, way, count, 0) };
+    let client = AsyncClientContext::new(Client::off());
+    let runner = ConcurrentTaskRunner::new().max_workers(workers);
+    let flow = async move {
+        let call = || all::with_options().task_runner(runner).call(way, count, 0);
+        client.scope(async move { call().await }).await
+    };
+    runtime.block_on(async { tokio::spawn(flow).await }).expect("the flow completes")
 }
 
 /// The least and the median.

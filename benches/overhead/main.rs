@@ -6,7 +6,8 @@
 //! run, on a busy machine too. It fails if a bar in instructions is missed, never because of time.
 //!
 //! `-- --quick` takes a tenth of the time. Without cargo's `--bench`, as under `cargo test --benches`, everything runs
-//! once. `-- task` measures only the cases with "task" in their names, and no more than the cases.
+//! once. `-- task` measures only the cases with "task" in their names, and no more than the cases; `-- many` only the
+//! 100,000 submitted runs.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
@@ -15,6 +16,8 @@ mod callgrind;
 mod cases;
 mod concurrency;
 mod memory;
+mod reads;
+mod steps;
 mod timing;
 
 use std::process::ExitCode;
@@ -61,9 +64,14 @@ fn main() -> ExitCode {
     };
     let filter = arguments.iter().find(|argument| !argument.starts_with('-'));
     let mut bars = Bars::default();
+    if filter.is_some_and(|filter| filter == "many") {
+        concurrency::measure_many(effort, &mut bars);
+        return bars.conclude();
+    }
     cases::measure(effort, filter.map(String::as_str), &mut bars);
     if filter.is_none() {
         concurrency::measure(effort, &mut bars);
+        concurrency::measure_many(effort, &mut bars);
         memory::measure(effort, &mut bars);
     }
     if effort == Effort::Smoke {
