@@ -130,7 +130,10 @@ mod completion_order {
             gate.add_permits(2);
             seen
         }
-        assert_eq!(impatient().await, ["2", "2 (of 3) futures unfinished within 0.005 second(s)"]);
+        let seen = impatient().await;
+        assert!(seen.len() == 2 && seen[0] == "2", "{seen:?}");
+        let unfinished = "2 (of 3) futures unfinished within 0.005 second(s);";
+        assert!(seen[1].starts_with(unfinished), "{seen:?}");
     }
 
     #[test]
@@ -282,8 +285,8 @@ mod timeouts {
     #[tokio::test]
     async fn a_timeout_leaves_the_futures_as_good_as_before() {
         let (all, one, values, single) = all_late().await;
-        assert_eq!(all, "1 (of 2) futures unfinished within 0.005 second(s)");
-        assert!(one.ends_with("did not end within 0.005 second(s)"), "{one}");
+        assert!(all.starts_with("1 (of 2) futures unfinished within 0.005 second(s);"), "{all}");
+        assert!(one.contains("did not end within 0.005 second(s)"), "{one}");
         assert_eq!((values, single), (vec![2, 5], 6));
     }
 

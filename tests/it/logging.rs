@@ -1,5 +1,9 @@
 //! What a run logs carries its name.
 
+mod prints;
+mod runs;
+
+use std::future::Future;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
@@ -23,6 +27,23 @@ impl Write for Page {
     }
 }
 
+/// The lines that are written while `f` runs, without their times.
+fn lines(settings: &Settings, f: impl FnOnce()) -> String {
+    let page = Page::default();
+    let console = Console::new(settings).with_writer(page.clone());
+    let subscriber = tracing_subscriber::registry().with(console.layer());
+    tracing::subscriber::with_default(subscriber, f);
+    let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+    let lines = text.lines().map(|line| line.split_once(" | ").map_or(line, |(_, rest)| rest));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Awaits what `call` gives, on this thread, where the subscriber is.
+fn block_on<F: Future>(call: impl FnOnce() -> F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async { call().await })
+}
+
 #[test]
 fn lines_name_the_run_also_in_threads_that_the_context_goes_along_with() {
     #[task(task_run_name = "fetch {page}")]
@@ -42,15 +63,11 @@ fn lines_name_the_run_also_in_threads_that_the_context_goes_along_with() {
         context::log_print!("printed");
     }
 
-    let page = Page::default();
-    let console = Console::new(&Settings::default()).with_writer(page.clone());
-    let subscriber = tracing_subscriber::registry().with(console.layer());
-    tracing::subscriber::with_default(subscriber, || {
+    let text = lines(&Settings::default(), || {
         load();
         tracing::info!("outside");
     });
-    let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
-    let lines = text.lines().filter_map(|line| Some(line.split_once(" | ")?.1));
+    let lines = text.lines();
     // Not what the engine itself says of the runs.
     let own = lines.filter(|line| ["in the", "in its", "outside"].iter().any(|t| line.contains(t)));
     insta::assert_snapshot!(own.collect::<Vec<_>>().join("\n"), @r"

@@ -6,24 +6,30 @@
 #![expect(clippy::unwrap_used, clippy::unused_async, reason = "small programs under test")]
 
 mod assets;
+mod caching;
 mod cancellation;
 mod current_run;
+mod defaults;
 mod forms;
 mod futures;
 mod hooks;
+mod limits;
 mod logging;
 mod mapping;
 mod names;
 mod registry;
+mod results;
 mod retries;
 mod returned;
 mod runners;
 mod states;
 mod subflows;
 mod submit;
+mod support;
 mod tags;
 mod testing;
 mod timeouts;
+mod transactions;
 
 use std::future::Future;
 use std::sync::Arc;

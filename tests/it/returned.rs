@@ -205,7 +205,7 @@ async fn a_paused_run_says_so() {
     }
 
     let (state, recorder) = recorded(pauses).await;
-    assert!(matches!(state.result().unwrap_err().kind(), RunErrorKind::Paused));
+    assert!(matches!(state.result().unwrap_err().kind(), RunErrorKind::Paused { .. }));
     insta::assert_snapshot!(recorder.transcript(), @"flow pauses: Pending, Running, Paused");
 }
 
