@@ -35,7 +35,9 @@ pub use context_core::results::{
     IntoStorage, IsolationLevel, ResultError, ResultStore, Serializer, Storage,
 };
 pub use context_core::secret::{Secret, Secrets};
-pub use context_core::settings::Settings;
+pub use context_core::settings::{
+    DefaultSerializer, LoggingLevel, Settings, SettingsError, Summary,
+};
 pub use context_core::state::{
     Failure, InvalidOption, MissingContext, NotReady, PauseEnd, RunError, RunErrorKind, State,
     StateDetails, StateType,

@@ -203,7 +203,7 @@ impl Transaction {
         TransactionError::Store {
             transaction: self.name().to_owned(),
             key: self.key().unwrap_or_default().to_owned(),
-            source,
+            source: Box::new(source),
         }
     }
 

@@ -50,6 +50,13 @@ impl From<Configure> for CachePolicy {
     }
 }
 
+/// So that it can stand after `cache_policy =`, where `None` can, too.
+impl From<Configure> for Option<CachePolicy> {
+    fn from(configured: Configure) -> Self {
+        Some(configured.0)
+    }
+}
+
 impl CachePolicy {
     /// A copy that says how its results are kept. What is not said stays as it is.
     pub fn configure(&self) -> Configure {

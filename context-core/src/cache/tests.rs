@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::id::{FlowRunId, TaskRunId};
+use crate::results::MemoryLockManager;
 
 /// What Prefect computes. `tests/data/cache-keys.py` says how it is written down.
 fn vectors(section: &str) -> &'static [Value] {
@@ -227,18 +228,17 @@ fn a_policy_says_what_it_needs() {
     assert!(no_cache().is_no_cache() && !no_cache().uses_inputs() && !run_id().is_no_cache());
 }
 
-#[derive(Debug)]
-struct Locks;
-
-impl LockManager for Locks {}
+fn locks() -> Arc<MemoryLockManager> {
+    Arc::new(MemoryLockManager::isolated())
+}
 
 fn storage(name: &str) -> Storage {
-    Storage(name.to_owned())
+    Storage::parse(&format!("memory://cache-tests-{name}")).unwrap()
 }
 
 #[test]
 fn a_configuration_is_kept_by_sums_and_differences() {
-    let locks: Arc<dyn LockManager> = Arc::new(Locks);
+    let locks: Arc<dyn LockManager> = locks();
     let plain = inputs();
     let configured: CachePolicy = plain
         .configure()
@@ -266,7 +266,6 @@ fn a_configuration_is_kept_by_sums_and_differences() {
 #[test]
 fn different_configurations_are_a_problem_of_the_sum() {
     let base = || inputs().configure();
-    let locks = || Arc::new(Locks);
     let pairs = [
         (
             base().key_storage(storage("a")),

@@ -1,4 +1,8 @@
 //! The future of one who waits for slots.
+//!
+//! There are two timers. The *deadline* limits the wait and is nobody's next step, so it does not move a manual clock. The
+//! *retry* waits for slots that come back by themselves: nothing else would be done meanwhile, so it is a pause, and a
+//! manual clock that advances by itself moves on to its end.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,6 +13,7 @@ use super::limits::Limits;
 use super::line::{Request, Ticket};
 use super::registry::{Answer, Outcome, Progress};
 use super::{ConcurrencyError, ConcurrencySlots};
+use crate::clock::Timestamp;
 use crate::runner;
 
 type Timer = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -25,7 +30,7 @@ pub(super) async fn acquire(
         Answer::Granted(taken) => return Ok(ConcurrencySlots::new(limits, taken, slots)),
         Answer::Wait(ticket) => ticket,
     };
-    let deadline = timeout.map(timer);
+    let deadline = timeout.map(|timeout| -> Timer { runner::sleep(timeout) });
     let waiting = Waiting { limits, ticket: Some(ticket), deadline, retry: None };
     match waiting.await {
         Some(outcome) => Ok(ConcurrencySlots::new(limits, outcome?, slots)),
@@ -36,17 +41,31 @@ pub(super) async fn acquire(
     }
 }
 
-fn timer(duration: Duration) -> Timer {
-    Box::pin(runner::sleep(duration))
-}
-
 /// Waits in line. Leaves it when dropped. Gives `None` if the deadline was reached.
 struct Waiting {
     limits: &'static Limits,
     // Until there is an outcome.
     ticket: Option<Ticket>,
     deadline: Option<Timer>,
-    retry: Option<Timer>,
+    retry: Option<Retry>,
+}
+
+/// When to look again. Kept from one poll to the next: a pause on a manual clock ends at its second poll.
+struct Retry {
+    at: Timestamp,
+    timer: Timer,
+}
+
+impl Retry {
+    /// A timer for `wait` from now: `present`, unless it would end later.
+    fn new(wait: Duration, present: Option<Self>) -> Self {
+        let at = Timestamp::now().plus(wait);
+        // One that ends too early is no harm: then there is another look, and a new timer.
+        match present {
+            Some(present) if present.at <= at => present,
+            _ => Self { at, timer: runner::pause(wait) },
+        }
+    }
 }
 
 impl Future for Waiting {
@@ -66,8 +85,9 @@ impl Future for Waiting {
             // When this is dropped the line is left, and slots given in the meantime go back.
             return Poll::Ready(None);
         }
-        this.retry = wait.map(timer);
-        if this.retry.as_mut().is_some_and(|retry| retry.as_mut().poll(cx).is_ready()) {
+        this.retry = wait.map(|wait| Retry::new(wait, this.retry.take()));
+        if this.retry.as_mut().is_some_and(|retry| retry.timer.as_mut().poll(cx).is_ready()) {
+            this.retry = None;
             cx.waker().wake_by_ref();
         }
         Poll::Pending

@@ -11,7 +11,7 @@ use super::client::ClientLink;
 use super::results::ResultScope;
 use super::transaction::{TaskTransactions, TransactionSlot};
 use super::{
-    AssetContext, AsyncClientContext, ContextModel, DeploymentContext, FlowRunContext,
+    AssetContext, AsyncClientContext, ContextModel, DeploymentContext, FlowRunContext, Ledger,
     SettingsContext, SyncClientContext,
 };
 use crate::clock::{ManualClock, Timestamp};
@@ -102,12 +102,22 @@ pub(crate) struct Attention {
     pub(crate) states: bool,
     /// Parameters of runs.
     pub(crate) parameters: bool,
+    /// True if something around task runs called here changes what they do besides their attempts. Not the clients', but
+    /// found on the same way.
+    pub(crate) shapes_tasks: bool,
+    /// True if task runs called here keep their results, unless they say otherwise.
+    pub(crate) keeps_results: bool,
 }
 
 impl Attention {
+    /// Nobody is to be told.
+    pub(crate) const NONE: Self =
+        Self { states: false, parameters: false, shapes_tasks: false, keeps_results: false };
+
     #[inline]
-    fn of(client: &Client) -> Self {
-        Self { states: client.records(), parameters: client.wants_parameters() }
+    fn add(&mut self, client: &Client) {
+        self.states |= client.records();
+        self.parameters |= client.wants_parameters();
     }
 }
 
@@ -178,6 +188,23 @@ impl Frame {
             core => core.cloned(),
         };
         Arc::new(Self { core, task: TaskSlot::Here(task) })
+    }
+
+    /// The ledger of the flow run, if a task run called here takes nothing else from what surrounds it but is inherited
+    /// as it is: no task run calls, and there are no assets and no transaction.
+    #[inline(always)]
+    pub(crate) fn plain_ledger(&self) -> Option<&Ledger> {
+        let outer = self.outer()?;
+        let plain = matches!(self.task, TaskSlot::None)
+            && outer.assets.is_none()
+            && outer.transaction.is_none();
+        outer.flow.as_ref().filter(|_| plain).map(|flow| flow.ledger().as_ref())
+    }
+
+    /// As `with_task`, where [`plain_ledger`](Self::plain_ledger) has said that there is little around.
+    #[inline(always)]
+    pub(crate) fn with_only_task(current: &Arc<Self>, task: LiveTask) -> Arc<Self> {
+        Arc::new(Self { core: current.core.clone(), task: TaskSlot::Here(task) })
     }
 
     /// A frame like `current` without a task run.
@@ -269,38 +296,25 @@ impl Frame {
         }
     }
 
-    /// True if something around task runs called here changes what they do besides their attempts.
-    #[inline]
-    pub(crate) fn shapes_tasks(frame: Option<&Arc<Self>>) -> bool {
-        match frame.and_then(|frame| frame.outer()) {
-            Some(outer) => outer.shaped,
-            None => SettingsContext::root().settings().shapes_runs(),
-        }
-    }
-
-    /// True if task runs called here keep their results, unless they say otherwise.
-    #[inline]
-    pub(crate) fn keeps_results(frame: Option<&Arc<Self>>) -> bool {
-        match frame.and_then(|frame| frame.outer()) {
-            Some(outer) => outer.keeps,
-            None => SettingsContext::root().settings().keeps_results(),
-        }
-    }
-
     /// What the clients want that could be told what happens here.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn attention(frame: Option<&Arc<Self>>) -> Attention {
-        let outer = frame.and_then(|frame| frame.outer());
-        let mut attention = match outer.and_then(|outer| outer.flow.as_ref()) {
-            Some(flow) => Attention::of(flow.ledger().client()),
-            None => Attention::of(&Client::process_default()),
+        let mut attention = Attention::NONE;
+        let Some(outer) = frame.and_then(|frame| frame.outer()) else {
+            attention.add(&Client::process_default());
+            let settings = SettingsContext::root().settings();
+            attention.shapes_tasks = settings.shapes_runs();
+            attention.keeps_results = settings.keeps_results();
+            return attention;
         };
+        attention.shapes_tasks = outer.shaped;
+        attention.keeps_results = outer.keeps;
+        match &outer.flow {
+            Some(flow) => attention.add(flow.ledger().client()),
+            None => attention.add(&Client::process_default()),
+        }
         // The innermost may end before the others.
-        ClientLink::each(outer.and_then(|outer| outer.clients.as_ref()), |client| {
-            let other = Attention::of(client);
-            attention.states |= other.states;
-            attention.parameters |= other.parameters;
-        });
+        ClientLink::each(outer.clients.as_ref(), |client| attention.add(client));
         attention
     }
 

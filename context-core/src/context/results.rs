@@ -23,9 +23,14 @@ impl ResultScope {
         scope.cloned().unwrap_or_default()
     }
 
-    /// The scope inside a run with options `keeping`.
-    pub(crate) fn inside(mut self, keeping: &Keeping, settings: &Settings) -> Self {
-        self.persist = keeping.persists().or(self.persist);
+    /// The scope inside a run with options `keeping`, from which follows whether it `persists`.
+    pub(crate) fn inside(
+        mut self,
+        keeping: &Keeping,
+        persists: Option<bool>,
+        settings: &Settings,
+    ) -> Self {
+        self.persist = persists.or(self.persist);
         if keeping.changes_store() {
             self.store = Some(changed(self.store(settings), keeping));
         }

@@ -7,6 +7,8 @@
 //!
 //! Who enters a transaction here, and how the code ends, is told to [`Transaction`]; what that does is not known here.
 
+mod blocking;
+
 use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

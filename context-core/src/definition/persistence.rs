@@ -61,20 +61,22 @@ pub(crate) struct CachingDefaults {
 }
 
 impl Caching {
+    /// Whether results are kept, if the options say so.
+    pub(crate) fn persists(&self, keeping: &Keeping) -> Option<bool> {
+        let policy = self.policy.as_ref().and_then(Option::as_ref);
+        let cached =
+            self.key_function.is_some() || policy.is_some_and(|policy| !policy.is_no_cache());
+        let implied = cached || self.storage_key.is_some();
+        keeping.persists().or(implied.then_some(true))
+    }
+
     /// What follows from the options, as in Prefect; but a storage key is not hidden by `no_cache()`.
     pub(crate) fn resolve(&self, keeping: &Keeping, defaults: CachingDefaults) -> Resolved {
         let given = match &self.key_function {
             Some(function) => Some(Some(function.clone())),
             None => self.policy.clone(),
         };
-        let cached = given
-            .as_ref()
-            .is_some_and(|policy| policy.as_ref().is_some_and(|policy| !policy.is_no_cache()));
-        let persist = match keeping.persists() {
-            Some(persist) => Some(persist),
-            None if cached || self.storage_key.is_some() => Some(true),
-            None => None,
-        };
+        let persist = self.persists(keeping);
         let policy = match given {
             _ if self.storage_key.is_some() => None,
             Some(None) => None,

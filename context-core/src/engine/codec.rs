@@ -3,6 +3,7 @@
 //! A value can be kept if it is `Serialize` and `DeserializeOwned`; of a `Result`, that is asked of what is in its `Ok`.
 //! Whether that holds is found out where the concrete type is known, as everything about return types is.
 
+use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -130,7 +131,7 @@ fn keep_now<R>(run: &mut Run, glue: Glue<R>, value: &R) {
     let encoded =
         run.within(|| catch_unwind(AssertUnwindSafe(|| (codec.encode)(value, &serializer))));
     run.set_payload(match encoded {
-        Ok(payload) => payload.map_err(|error| error.to_string()),
+        Ok(payload) => payload.map_err(|error| with_causes(&error)),
         Err(payload) => Err(panic_message(&*payload)),
     });
 }
@@ -140,7 +141,18 @@ fn keep_now<R>(run: &mut Run, glue: Glue<R>, value: &R) {
 pub(super) fn decode<R>(glue: Glue<R>, record: &ResultRecord) -> Result<R, String> {
     let codec = (glue.codec)().ok_or("a value of its type cannot be read")?;
     match catch_unwind(AssertUnwindSafe(|| (codec.decode)(record))) {
-        Ok(value) => value.map_err(|error| error.to_string()),
+        Ok(value) => value.map_err(|error| with_causes(&error)),
         Err(payload) => Err(panic_message(&*payload)),
     }
+}
+
+/// The error and what caused it: in a warning, that is what tells which field it was.
+pub(super) fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }

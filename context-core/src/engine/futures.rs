@@ -119,7 +119,7 @@ impl<T> TaskFutures<T> {
     ///
     /// # Errors
     ///
-    /// [`RunErrorKind::Unfinished`](crate::state::RunErrorKind::Unfinished), which says how many of how many, if not all
+    /// [`RunErrorKind::FuturesUnfinished`](crate::state::RunErrorKind::FuturesUnfinished), which says how many of how many, if not all
     /// have ended in time. The error of the run that failed first, as it is, a timeout of its own included.
     pub async fn result_timeout(&mut self, timeout: Duration) -> Result<Vec<T>, RunError> {
         self.result_until(Deadline::new(Some(timeout))).await
@@ -178,7 +178,7 @@ impl<T> TaskFutures<T> {
     ///
     /// # Errors
     ///
-    /// [`RunErrorKind::Unfinished`](crate::state::RunErrorKind::Unfinished), which says how many of how many, if not all
+    /// [`RunErrorKind::FuturesUnfinished`](crate::state::RunErrorKind::FuturesUnfinished), which says how many of how many, if not all
     /// have ended in time.
     pub async fn wait_timeout(&self, timeout: Duration) -> Result<(), RunError> {
         let mut deadline = Deadline::new(Some(timeout));

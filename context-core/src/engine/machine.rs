@@ -68,6 +68,24 @@ pub(super) enum Input {
     Cancel { message: String },
 }
 
+/// What happens to every run that goes well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Usual {
+    Create,
+    Begin,
+    Succeed,
+}
+
+impl From<Usual> for Input {
+    fn from(usual: Usual) -> Self {
+        match usual {
+            Usual::Create => Self::Create,
+            Usual::Begin => Self::Begin,
+            Usual::Succeed => Self::Succeed,
+        }
+    }
+}
+
 /// What is to be done after a state was entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Then {
@@ -151,6 +169,24 @@ impl Machine {
     pub(super) const fn succeed_unseen(&mut self) {
         debug_assert!(matches!(self.phase, Phase::Running), "an attempt is running");
         self.phase = Phase::Ended;
+    }
+
+    /// As [`step`](Self::step) with `usual`, where nobody is to see the state: none is made.
+    #[inline(always)]
+    pub(super) fn step_unseen(&mut self, now: Timestamp, usual: Usual) {
+        let (before, after) = match usual {
+            Usual::Create => (Phase::New, Phase::Pending),
+            Usual::Begin => (Phase::Pending, Phase::Running),
+            Usual::Succeed => (Phase::Running, Phase::Ended),
+        };
+        if self.phase != before {
+            return;
+        }
+        if matches!(usual, Usual::Begin) {
+            self.run_count = 1;
+        }
+        self.phase = after;
+        self.last = now.next_after(self.last);
     }
 
     /// Enters the next state. `None` if `input` cannot happen now: an ended run stays as it is.
@@ -296,6 +332,19 @@ mod tests {
                 assert_eq!((state.timestamp(), machine.last), (at(5_000), at(5_000)));
                 assert_eq!(machine.is_open(), then != Then::End);
                 format!("{state} {then:?}")
+            }
+        }
+    }
+
+    #[test]
+    fn unseen_steps_are_those_that_are_seen() {
+        for phase in PHASES {
+            for usual in [Usual::Create, Usual::Begin, Usual::Succeed] {
+                let mut seen = machine(Subject::Task, phase, 0, 1);
+                let mut unseen = seen.clone();
+                seen.step(at(5_000), usual.into());
+                unseen.step_unseen(at(5_000), usual);
+                assert_eq!(format!("{unseen:?}"), format!("{seen:?}"), "{phase:?} on {usual:?}");
             }
         }
     }

@@ -20,7 +20,7 @@ use self::keep::whole_arguments;
 use self::target::{
     FlowTarget, TASK_PARAMETER_LIMIT, Target, TaskTarget, encoded, parameters_only,
 };
-use super::machine::{Input, Machine, Subject, Then};
+use super::machine::{Input, Machine, Subject, Then, Usual};
 use super::steps::{self, Steps};
 use crate::clock::Timestamp;
 use crate::concurrency::tag_limits_exist;
@@ -29,7 +29,6 @@ use crate::definition::{
     FlowDefinition, FlowOptions, IntoRetryDelay as _, Meta, TaskDefinition, TaskExtra, TaskOptions,
 };
 use crate::id::{StateId, TaskRunId};
-use crate::names::RunName;
 use crate::parameters::{ParameterSink, Parameters};
 use crate::record::{Client, RunTags, TaskInputs};
 use crate::runner;
@@ -56,6 +55,10 @@ pub(super) struct Run {
     keeps_state: bool,
     /// True if a client may have to be told of its states.
     told: bool,
+    /// True if something around it changes what it does besides its attempts.
+    shaped: bool,
+    /// True if a task run keeps its result, unless it says otherwise.
+    keeps: bool,
     /// True if nothing depends on when the run ends.
     unseen: bool,
     /// True if its function has returned the state that it ends in.
@@ -109,18 +112,15 @@ impl Run {
         let wanted = definition.options().run_name().is_some()
             || attention.parameters
                 && Frame::with_client(presence.frame(), Client::wants_parameters);
-        let whole =
-            definition_may_keep(definition, presence.frame()).then(|| whole_arguments(encode));
+        let keeps =
+            attention.keeps_results || definition.options().extra().is_some_and(TaskExtra::keeps);
         // Before there is a run, so that it is made in its place and not moved.
+        let steps = keeps.then(|| Box::new(Steps::with(whole_arguments(encode))));
         let details =
             (wanted && !definition.meta().parameters.is_empty()).then(|| parameters_only(encode));
         let target = TaskTarget { definition, id: None, parent: None, start_time: None, details };
-        let mut run =
-            Self::new(Machine::new(Subject::Task), Target::Task(target), presence, attention);
-        if let Some(whole) = whole {
-            run.steps = Some(Box::new(Steps::with(whole)));
-        }
-        run
+        let machine = Machine::new(Subject::Task);
+        Self::new(machine, Target::Task(target), presence, attention, steps)
     }
 
     /// A run of a task that was configured: its own options, inputs and, if it was submitted, id.
@@ -135,7 +135,7 @@ impl Run {
         let target = TaskTarget { definition, id, parent: None, start_time: None, details };
         let presence = Presence::new(stack::current::<Frame>());
         let attention = Frame::attention(presence.frame());
-        Self::new(Machine::new(Subject::Task), Target::Task(target), presence, attention)
+        Self::new(Machine::new(Subject::Task), Target::Task(target), presence, attention, None)
     }
 
     /// A run of a flow that is called here.
@@ -155,7 +155,8 @@ impl Run {
         };
         let presence = Presence::new(stack::current::<Frame>());
         let attention = Frame::attention(presence.frame());
-        Self::new(Machine::new(Subject::Flow), Target::Flow(Box::new(target)), presence, attention)
+        let target = Target::Flow(Box::new(target));
+        Self::new(Machine::new(Subject::Flow), target, presence, attention, None)
     }
 
     #[inline(always)]
@@ -164,9 +165,12 @@ impl Run {
         target: Target,
         presence: Presence<Frame>,
         attention: Attention,
+        steps: Option<Box<Steps>>,
     ) -> Self {
         Self {
             told: attention.states,
+            shaped: attention.shapes_tasks,
+            keeps: attention.keeps_results,
             machine,
             target,
             presence,
@@ -175,7 +179,7 @@ impl Run {
             keeps_state: false,
             unseen: false,
             returned_state: false,
-            steps: None,
+            steps,
             span: None,
         }
     }
@@ -190,9 +194,9 @@ impl Run {
             start_time: None,
             details: None,
         };
-        let attention = Attention { states: false, parameters: false };
         let machine = Machine::new(Subject::Task);
-        Self::new(machine, Target::Task(target), Presence::new(None), attention)
+        let target = Target::Task(target);
+        Self::new(machine, target, Presence::new(None), Attention::NONE, None)
     }
 
     /// Asks for the last state to be kept.
@@ -269,8 +273,9 @@ impl Run {
         });
         // Without the task run, which would keep itself alive.
         let around = self.presence.frame().map(Frame::without_task);
-        let attention = Attention { states: self.told, parameters: false };
-        let mut ghost = Self::new(self.machine.clone(), target, Presence::new(around), attention);
+        let attention = Attention { states: self.told, ..Attention::NONE };
+        let machine = self.machine.clone();
+        let mut ghost = Self::new(machine, target, Presence::new(around), attention, None);
         ghost.machine.bury();
         ghost
     }
@@ -351,7 +356,7 @@ impl Run {
             }
         }
         self.open_span();
-        self.enter_here(now, Input::Create);
+        self.enter_usual(now, Usual::Create);
     }
 
     /// Gives the run its parameters, once its inputs are there, if anybody wants them.
@@ -361,7 +366,7 @@ impl Run {
             Target::Flow(flow) => (flow.definition.meta(), flow.options().run_name().is_some()),
         };
         if let Target::Task(task) = &self.target
-            && task.may_keep(self.presence.frame())
+            && (self.keeps || task.options().extra().is_some_and(TaskExtra::keeps))
         {
             self.steps = Some(Box::new(Steps::with(whole_arguments(encode))));
         }
@@ -397,9 +402,9 @@ impl Run {
             self.create_at(now);
         }
         match self.prepare(facts) {
-            Ok(None) => {}
-            Ok(Some(name)) => {
-                if let Err(error) = self.take_name(&name) {
+            Ok(false) => {}
+            Ok(true) => {
+                if let Err(error) = self.take_name() {
                     self.reject_with(&error);
                     return Err(error);
                 }
@@ -416,7 +421,7 @@ impl Run {
             return Ok(Begun::Steps);
         }
         self.start(now);
-        self.enter_here(now, Input::Begin);
+        self.enter_usual(now, Usual::Begin);
         Ok(Begun::Attempt)
     }
 
@@ -431,33 +436,36 @@ impl Run {
         self.install(1);
     }
 
-    /// Checks the options; how the run is to be named, if by them.
+    /// Checks the options; whether they say how the run is to be named.
     #[inline(always)]
-    fn prepare(&mut self, facts: Facts<'_>) -> Result<Option<RunName>, RunError> {
-        let (retries, name, steps) = match &self.target {
+    fn prepare(&mut self, facts: Facts<'_>) -> Result<bool, RunError> {
+        let (retries, named, steps) = match &self.target {
             Target::Task(task) => {
                 let options = task.options();
                 options.check(task.definition)?;
                 let steps = self.steps.is_some()
                     || options.extra().is_some()
                     || tag_limits_exist()
-                    || Frame::shapes_tasks(self.presence.frame());
-                self.unseen =
-                    !self.told && !self.keeps_state && !steps && options.time_limit().is_none();
-                (options.retry_count(), options.run_name().cloned(), steps)
+                    || self.shaped;
+                self.unseen = !self.told
+                    && !self.keeps_state
+                    && !steps
+                    && self.span.is_none()
+                    && options.time_limit().is_none();
+                (options.retry_count(), options.run_name().is_some(), steps)
             }
             Target::Flow(flow) => {
                 let options = flow.options();
                 options.check(flow.definition)?;
-                let steps = options.extra().is_some() || Frame::shapes_tasks(self.presence.frame());
-                (options.retry_count(), options.run_name().cloned(), steps)
+                let steps = options.extra().is_some() || self.shaped;
+                (options.retry_count(), options.run_name().is_some(), steps)
             }
         };
         self.machine.set_retries(retries.unwrap_or(0));
         if steps {
             self.prepare_steps(retries, facts);
         }
-        Ok(name)
+        Ok(named)
     }
 
     #[cold]
@@ -483,7 +491,12 @@ impl Run {
 
     /// Makes the run's name. A callable may read the run's context, so the frame is there before the name is.
     #[cold]
-    fn take_name(&mut self, name: &RunName) -> Result<(), RunError> {
+    fn take_name(&mut self) -> Result<(), RunError> {
+        let name = match &self.target {
+            Target::Task(task) => task.options().run_name().cloned(),
+            Target::Flow(flow) => flow.options().run_name().cloned(),
+        };
+        let Some(name) = name else { return Ok(()) };
         self.install(1);
         let (meta, parameters) = match &self.target {
             Target::Task(task) => (
@@ -539,19 +552,19 @@ impl Run {
     }
 
     /// Moves the machine on and tells whoever wants to know.
-    #[inline(never)]
-    fn enter(&mut self, now: Timestamp, input: Input) -> Option<Then> {
-        self.enter_here(now, input)
+    fn enter(&mut self, now: Timestamp, input: Input) {
+        self.enter_seen(now, input, None);
     }
 
     /// As `enter`, for the states of every run: in place, where the input is known, little of it is left.
     #[inline(always)]
-    fn enter_here(&mut self, now: Timestamp, input: Input) -> Option<Then> {
-        if !self.told && !self.keeps_state && self.span.is_none() && self.is_task() {
-            // Nobody sees the state, so that there is none when this is compiled.
-            return self.machine.step(now, input).map(|(_, then)| then);
+    fn enter_usual(&mut self, now: Timestamp, usual: Usual) {
+        if !self.told && self.span.is_none() && self.is_task() {
+            // Nobody sees the state. It is not kept either: how most runs complete, the machine knows.
+            self.machine.step_unseen(now, usual);
+        } else {
+            self.enter_seen(now, usual.into(), None);
         }
-        self.enter_seen(now, input, None).map(|(_, then)| then)
     }
 
     /// As `enter`, with the state; `error` is what the run gives if that is its last.
@@ -604,12 +617,6 @@ impl Run {
             }
         })
     }
-}
-
-/// True if a run of the task may need a key, which takes all of its arguments.
-#[inline]
-fn definition_may_keep(definition: &'static TaskDefinition, frame: Option<&Arc<Frame>>) -> bool {
-    definition.options().extra().is_some_and(TaskExtra::keeps) || Frame::keeps_results(frame)
 }
 
 /// Warns, once, of a task that runs outside every flow while flow runs are open: most likely it was called in a future

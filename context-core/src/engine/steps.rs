@@ -92,7 +92,7 @@ pub(super) type Stepping = Pin<Box<dyn Future<Output = (Run, Stepped)> + Send>>;
 pub(super) fn open(mut run: Run, keepable: bool) -> Stepping {
     Box::pin(async move {
         let stepped = run.open(keepable).await;
-        (run, stepped)
+        handed_back(run, stepped)
     })
 }
 
@@ -100,7 +100,7 @@ pub(super) fn open(mut run: Run, keepable: bool) -> Stepping {
 pub(super) fn reuse(mut run: Run) -> Stepping {
     Box::pin(async move {
         let stepped = run.reuse().await;
-        (run, stepped)
+        handed_back(run, stepped)
     })
 }
 
@@ -108,7 +108,7 @@ pub(super) fn reuse(mut run: Run) -> Stepping {
 pub(super) fn miss(mut run: Run, problem: String) -> Stepping {
     Box::pin(async move {
         let stepped = run.miss(problem).await;
-        (run, stepped)
+        handed_back(run, stepped)
     })
 }
 
@@ -120,7 +120,7 @@ pub(super) fn reopen(mut run: Run) -> Stepping {
         let entered = run.enter_seen(now, Input::Resume, None);
         run.call_hooks(entered.as_ref()).await;
         let stepped = run.begin_attempt(false).await;
-        (run, stepped)
+        handed_back(run, stepped)
     })
 }
 
@@ -128,7 +128,7 @@ pub(super) fn reopen(mut run: Run) -> Stepping {
 pub(super) fn close(mut run: Run, ended: Ended) -> Stepping {
     Box::pin(async move {
         let stepped = run.close(ended).await;
-        (run, stepped)
+        handed_back(run, stepped)
     })
 }
 
@@ -137,6 +137,16 @@ pub(super) async fn abandon(mut run: Run, input: Input) {
     run.leave_transaction(AttemptEnd::Failed).await;
     let entered = run.enter_seen(Timestamp::now(), input, None);
     run.call_hooks(entered.as_ref()).await;
+}
+
+/// The run on its way back. One that has ended needs no slots any more: nobody who learns of its end finds them taken.
+fn handed_back(mut run: Run, stepped: Stepped) -> (Run, Stepped) {
+    if !run.machine().is_open()
+        && let Some(steps) = run.steps_mut()
+    {
+        drop(steps.slots.take());
+    }
+    (run, stepped)
 }
 
 /// Does on this thread what `step` makes of `run`.

@@ -111,7 +111,7 @@ fn the_options_choose_the_runtime() {
     /// Without the preparation, which would change this process for other tests.
     fn started(options: MainOptions) -> (RuntimeFlavor, usize) {
         runtime(options).block_on(async {
-            tokio::time::sleep(std::time::Duration::ZERO).await;
+            tokio::time::sleep(Duration::ZERO).await;
             let handle = Handle::current();
             (handle.runtime_flavor(), handle.metrics().num_workers())
         })

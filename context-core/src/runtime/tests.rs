@@ -45,6 +45,7 @@ fn flow_run(id: FlowRunId, parent: Option<FlowRunId>) -> FlowRunContext {
         parent_flow_run_id: parent,
         root_flow_run_id: parent.unwrap_or(id),
         tags: None,
+        log_prints: None,
         ledger: Arc::new(Ledger::new(Client::off(), Runner::of_blocking_caller())),
     })
 }

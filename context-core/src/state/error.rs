@@ -66,7 +66,10 @@ pub enum RunErrorKind {
         message: String,
     },
     /// An attempt took longer than its `timeout`.
-    #[error("{run} exceeded timeout of {} second(s)", float_seconds(*.timeout))]
+    #[error(
+        "{run} exceeded timeout of {} second(s); set a longer `timeout` if it needs more time",
+        float_seconds(*.timeout)
+    )]
     TimedOut {
         /// Which run.
         run: String,
@@ -77,21 +80,27 @@ pub enum RunErrorKind {
     #[error(transparent)]
     NotReady(NotReady),
     /// The run waits for a person.
-    #[error("the run is paused; it gives its value after it was resumed")]
-    Paused,
+    #[error("{run} is paused; resume it, and wait for it before taking its result")]
+    Paused {
+        /// Which run.
+        run: String,
+    },
     /// The run has not ended.
-    #[error(
-        "the run has not ended: it is in state `{state}`; wait for it before taking its result"
-    )]
+    #[error("{run} has not ended: it is in state `{state}`; wait for it before taking its result")]
     Unfinished {
+        /// Which run.
+        run: String,
         /// The name of the state it is in.
         state: String,
     },
     /// The run has completed, and its value is not at hand.
     #[error(
-        "the run has completed, but its state holds no value; persist its result, or keep the value where the run is called"
+        "{run} has completed, but its state holds no value; persist its result, or keep the value where the run is called"
     )]
-    MissingResult,
+    MissingResult {
+        /// Which run.
+        run: String,
+    },
     /// A function returned a state that no run can end in.
     #[error(
         "{run} returned the state `{state}`, in which no run can end; return one that is final, such as `State::completed()` or `State::failed(..)`"
@@ -166,7 +175,10 @@ pub enum RunErrorKind {
         task_run_id: TaskRunId,
     },
     /// A future was waited for, and its run has not ended in time. The run goes on.
-    #[error("task run {task_run_id} did not end within {} second(s)", float_seconds(*.timeout))]
+    #[error(
+        "task run {task_run_id} did not end within {} second(s); it goes on, so wait for it again or for longer",
+        float_seconds(*.timeout)
+    )]
     WaitTimedOut {
         /// The run that was waited for.
         task_run_id: TaskRunId,
@@ -175,7 +187,7 @@ pub enum RunErrorKind {
     },
     /// Several futures were waited for, and not all of their runs have ended in time. The runs go on.
     #[error(
-        "{unfinished} (of {total}) futures unfinished within {} second(s)",
+        "{unfinished} (of {total}) futures unfinished within {} second(s); their runs go on, so wait for them again or for longer",
         float_seconds(*.timeout)
     )]
     FuturesUnfinished {
@@ -322,7 +334,9 @@ pub struct Failure {
 
 /// An upstream run that did not complete.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("upstream task run '{upstream}' did not reach a 'COMPLETED' state: it is {state}")]
+#[error(
+    "upstream task run '{upstream}' did not reach a 'COMPLETED' state: it is {state}; wrap the future in `allow_failure(..)` to run in any case"
+)]
 pub struct NotReady {
     /// The run that was waited for.
     pub upstream: TaskRunId,
@@ -370,3 +384,6 @@ pub fn panic_message(payload: &(dyn Any + Send)) -> String {
         "the panic carries no text".to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests;

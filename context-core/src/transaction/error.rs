@@ -42,7 +42,7 @@ pub enum TransactionError {
         /// The key.
         key: String,
         /// What the store says.
-        source: ResultError,
+        source: Box<ResultError>,
     },
     /// What was to be staged cannot be encoded by the store's serializer.
     #[error("what transaction `{transaction}` is to stage cannot be stored: {source}")]

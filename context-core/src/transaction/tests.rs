@@ -1,11 +1,21 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use super::*;
 use crate::clock::Timestamp;
 use crate::hook::IntoHooks;
-use crate::results::MemoryLockManager;
+use crate::results::{LockManager as _, MemoryLockManager, Storage};
 use TransactionState::{Active, Committed, Pending, RolledBack, Staged};
+
+fn store() -> ResultStore {
+    ResultStore::new(Storage::memory())
+}
+
+/// One that has no records and can be given none.
+fn unwritable() -> ResultStore {
+    ResultStore::new("nowhere://").with_metadata_storage(Some(Storage::memory()))
+}
 
 fn unkeyed(parent: Option<&Transaction>) -> Transaction {
     Transaction::unkeyed(TransactionOptions::new(), parent.cloned())
@@ -55,7 +65,7 @@ fn waiting(log: &Log, text: &'static str) -> (Arc<Notify>, Vec<crate::hook::Hook
 
 #[tokio::test]
 async fn states_follow_each_other() {
-    let store = ResultStore::default();
+    let store = store();
     let txn = Transaction::new(TransactionOptions::new().key("k").store(store.clone()), None);
     assert_eq!(txn.state(), Pending);
     assert!(!txn.stage(Stage::new()), "it has not begun");
@@ -76,8 +86,8 @@ async fn states_follow_each_other() {
 
 #[tokio::test]
 async fn rule_1_what_exists_is_read_and_not_replaced() {
-    let store = ResultStore::default();
-    store.write_value("k", &1).await.unwrap();
+    let store = store();
+    store.write_value("k", &1, None).await.unwrap();
     let txn = keyed(&store, "k").await;
     assert_eq!(txn.state(), Committed);
     assert_eq!(txn.read().await.unwrap().unwrap().decode::<u8>().unwrap(), 1);
@@ -88,18 +98,29 @@ async fn rule_1_what_exists_is_read_and_not_replaced() {
 
 #[tokio::test]
 async fn rule_2_a_value_replaces_the_one_before_and_hooks_alone_leave_it() {
-    let store = ResultStore::default();
+    let store = store();
     let txn = keyed(&store, "k").await;
     txn.stage_value(&1, Stage::new()).unwrap();
-    txn.stage_value(&2, Stage::new().expiration(Timestamp::UNIX_EPOCH)).unwrap();
+    let expiration = Timestamp::now().plus(Duration::from_secs(3600));
+    txn.stage_value(&2, Stage::new().expiration(expiration)).unwrap();
     txn.stage(Stage::new().on_commit(|_| ()));
     txn.leave(false).await;
-    assert_eq!(txn.read().await.unwrap().unwrap().decode::<u8>().unwrap(), 2);
+    let record = txn.read().await.unwrap().unwrap();
+    assert_eq!(record.decode::<u8>().unwrap(), 2);
+    let kept = record.metadata().expiration.unwrap();
+    // To the microsecond, as files have it.
+    assert!(kept <= expiration && expiration.since(kept) < Duration::from_micros(1));
+    // One that has expired is not found.
+    let txn = keyed(&store, "past").await;
+    txn.stage_value(&3, Stage::new().expiration(Timestamp::UNIX_EPOCH)).unwrap();
+    txn.leave(false).await;
+    assert_eq!(txn.state(), Committed);
+    assert!(txn.read().await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn rule_4_a_value_that_cannot_be_stored_is_told_and_rolled_back() {
-    let (store, log) = (ResultStore::default(), Log::default());
+    let (store, log) = (store(), Log::default());
     let txn = keyed(&store, "k").await;
     txn.stage(log.stage("a").unserializable("it is a socket"));
     txn.leave(false).await;
@@ -117,9 +138,8 @@ async fn rule_4_a_value_that_cannot_be_stored_is_told_and_rolled_back() {
 
 #[tokio::test]
 async fn rule_4_every_failure_is_told_here_and_around() {
-    let store = ResultStore::default();
     let outer = unkeyed(None);
-    let options = TransactionOptions::new().key("unwritable").store(store).name("inner");
+    let options = TransactionOptions::new().key("k").store(unwritable()).name("inner");
     let inner = Transaction::new(options, Some(outer.clone()));
     inner.begin().await.unwrap();
     inner.stage(Stage::new().on_rollback(|_| Err("stuck")));
@@ -135,7 +155,7 @@ async fn rule_4_every_failure_is_told_here_and_around() {
     assert_eq!(
         all,
         [
-            "the record `unwritable` of transaction `inner` could not be written: the store does not take `unwritable`".to_owned(),
+            "the record `k` of transaction `inner` could not be written: result storage `nowhere://` has a scheme that is not known; use a path, or `file`, `memory`, `s3`, `gs` or `az`".to_owned(),
             format!("rollback hook `{test}` of transaction `inner` failed: stuck"),
             format!("commit hook `{test}` of transaction `unnamed` failed: nobody listens"),
         ]
@@ -166,8 +186,8 @@ async fn rule_5_a_second_rollback_begins_with_the_hook_that_failed() {
 
 #[tokio::test]
 async fn rule_12_without_a_staged_value_null_is_written_and_without_a_key_nothing() {
-    let store = ResultStore::default();
-    store.write_value("k", &1).await.unwrap();
+    let store = store();
+    store.write_value("k", &1, None).await.unwrap();
     let options = || TransactionOptions::new().key("k").store(store.clone()).overwrite(true);
     let silent = Transaction::new(options().write_on_commit(false), None);
     silent.begin().await.unwrap();
@@ -404,8 +424,8 @@ async fn nothing_keeps_itself_alive() {
 }
 
 fn locked() -> (ResultStore, Arc<MemoryLockManager>) {
-    let locks = Arc::new(MemoryLockManager::default());
-    (ResultStore::default().with_lock_manager(locks.clone()), locks)
+    let locks = Arc::new(MemoryLockManager::isolated());
+    (store().with_lock_manager(Some(locks.clone())), locks)
 }
 
 fn serializable(store: &ResultStore, key: &str, parent: Option<&Transaction>) -> Transaction {
@@ -416,7 +436,7 @@ fn serializable(store: &ResultStore, key: &str, parent: Option<&Transaction>) ->
 
 #[tokio::test]
 async fn serializable_needs_a_lock_manager_where_there_is_a_key() {
-    let error = serializable(&ResultStore::default(), "k", None).begin().await.unwrap_err();
+    let error = serializable(&store(), "k", None).begin().await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "transaction `k` wants the isolation level SERIALIZABLE, but its result store has no lock manager: give the store one with `with_lock_manager`, or use READ_COMMITTED"
@@ -437,7 +457,7 @@ async fn the_lock_is_held_until_the_end_whatever_that_is() {
         let key = format!("k{end}");
         let txn = serializable(&store, &key, None);
         txn.begin().await.unwrap();
-        assert!(locks.is_locked(&key));
+        assert!(locks.is_locked(&key).unwrap());
         match end {
             0 => txn.leave(false).await,
             1 => txn.leave(true).await,
@@ -449,21 +469,22 @@ async fn the_lock_is_held_until_the_end_whatever_that_is() {
             }
             _ => drop(txn),
         }
-        assert!(!locks.is_locked(&key), "{end}");
+        assert!(!locks.is_locked(&key).unwrap(), "{end}");
     }
     // What exists needs no lock.
     let txn = serializable(&store, "k0", None);
     txn.begin().await.unwrap();
-    assert_eq!((txn.state(), locks.is_locked("k0")), (Committed, false));
+    assert_eq!((txn.state(), locks.is_locked("k0").unwrap()), (Committed, false));
 }
 
 #[tokio::test]
 async fn a_store_that_cannot_be_read_leaves_no_lock() {
     let (store, locks) = locked();
-    let txn = serializable(&store, "unreadable", None);
+    let store = store.with_storage("nowhere://");
+    let txn = serializable(&store, "k", None);
     let error = txn.begin().await.unwrap_err().to_string();
-    assert!(error.starts_with("transaction `unreadable` could not look up its key"), "{error}");
-    assert_eq!((txn.state(), locks.is_locked("unreadable")), (Pending, false));
+    assert!(error.starts_with("transaction `k` could not look up its key"), "{error}");
+    assert_eq!((txn.state(), locks.is_locked("k").unwrap()), (Pending, false));
     assert!(txn.read().await.is_err());
     // It never began, so there is nothing to commit.
     txn.leave(false).await;
@@ -501,9 +522,9 @@ async fn transactions_inside_one_do_not_wait_for_what_is_freed_at_its_end() {
     serializable(&store, "k", Some(&c)).begin().await.unwrap();
     b.leave(false).await;
     c.leave(false).await;
-    assert!(locks.is_locked("k"));
+    assert!(locks.is_locked("k").unwrap());
     outer.leave(false).await;
-    assert!(!locks.is_locked("k"));
+    assert!(!locks.is_locked("k").unwrap());
     assert_eq!((a.state(), b.state(), c.state()), (Committed, Committed, Committed));
 }
 
@@ -515,9 +536,9 @@ async fn one_that_is_inside_another_with_its_key_does_not_wait_for_itself() {
     let inner = serializable(&store, "k", Some(&unkeyed(Some(&outer))));
     inner.begin().await.unwrap();
     inner.leave(true).await;
-    assert!(locks.is_locked("k"));
+    assert!(locks.is_locked("k").unwrap());
     outer.leave(false).await;
-    assert!(!locks.is_locked("k"));
+    assert!(!locks.is_locked("k").unwrap());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::super::{ContextModel, LiveTask, TagsContext};
 use super::*;
 use crate::clock::Timestamp;
 use crate::definition::{Meta, TaskOptions};
-use crate::results::MemoryLockManager;
+use crate::results::{LockManager as _, MemoryLockManager, ResultStore, Storage};
 use crate::transaction::TransactionState::{self, Active, Committed, RolledBack, Staged};
 use crate::transaction::{CommitMode, Stage};
 use tree::{Block, Model, Outcome, Step, Write, pause};
@@ -429,7 +429,7 @@ async fn rule_10_a_task_that_swallows_a_failure_inside_commits_what_it_did_inste
 
 #[tokio::test]
 async fn rule_11_a_hit_calls_no_hooks_and_attempts_commit_once() {
-    let (log, store) = (Log::default(), ResultStore::default());
+    let (log, store) = (Log::default(), ResultStore::new(Storage::memory()));
     for (run, expected) in [("a", "a commit"), ("b", "")] {
         let current = stack::current::<Frame>();
         for end in [AttemptEnd::Retried, AttemptEnd::Succeeded] {
@@ -612,8 +612,8 @@ async fn a_scope_that_is_dropped_rolls_back_from_the_inside() {
 async fn what_must_be_waited_for_after_a_drop_is_done_in_the_background() {
     let (tell, told) = tokio::sync::oneshot::channel();
     let tell = Mutex::new(Some(tell));
-    let locks = Arc::new(MemoryLockManager::default());
-    let store = ResultStore::default().with_lock_manager(locks.clone());
+    let locks = Arc::new(MemoryLockManager::isolated());
+    let store = ResultStore::new(Storage::memory()).with_lock_manager(Some(locks.clone()));
     let serializable = transaction().isolation_level(crate::results::IsolationLevel::Serializable);
     let mut block = Box::pin(serializable.key("k").store(store).scope(|txn| {
         txn.stage(Stage::new().on_rollback(move |txn: Transaction| {
@@ -627,9 +627,9 @@ async fn what_must_be_waited_for_after_a_drop_is_done_in_the_background() {
     }));
     assert!(futures::poll!(&mut block).is_pending());
     drop(block);
-    assert!(locks.is_locked("k"));
+    assert!(locks.is_locked("k").unwrap());
     let txn = told.await.unwrap();
-    while txn.state() != RolledBack || locks.is_locked("k") {
+    while txn.state() != RolledBack || locks.is_locked("k").unwrap() {
         tokio::task::yield_now().await;
     }
 }

@@ -8,7 +8,7 @@ use super::{After, Run};
 use crate::clock::Timestamp;
 use crate::definition::RetryDelay;
 use crate::engine::glue::Verdict;
-use crate::engine::machine::{Input, Then};
+use crate::engine::machine::{Input, Then, Usual};
 use crate::engine::steps;
 use crate::runner::{self, Interrupted};
 use crate::state::{Failure, NotReady, RunError, RunErrorKind, State, StateType, panic_message};
@@ -78,7 +78,7 @@ impl Run {
         }
         match verdict {
             Ok(()) => {
-                self.enter_here(now, Input::Succeed);
+                self.enter_usual(now, Usual::Succeed);
                 After::Return
             }
             Err(verdict) => self.settle_unusual(now, verdict),
@@ -132,7 +132,9 @@ impl Run {
         if self.machine.is_last_attempt() {
             return self.enter_seen(now, fault.end(), Some(fault.error.clone()));
         }
-        let entered = self.enter_seen(now, fault.retry(self.delay()), None);
+        let delay = self.delay();
+        self.log_retry(&fault.message, delay);
+        let entered = self.enter_seen(now, fault.retry(delay), None);
         if let Some((_, Then::Attempt)) = entered {
             self.attempt_began = now;
             self.install(self.machine.run_count());
@@ -166,7 +168,10 @@ impl Run {
             | StateType::Cancelling
             | StateType::Paused => Judged::Ended(state),
             StateType::Failed => {
-                let error = state.problem().unwrap_or_else(|| RunErrorKind::MissingResult.into());
+                let run = || self.describe();
+                let error = state
+                    .problem_of(&run)
+                    .unwrap_or_else(|| RunErrorKind::MissingResult { run: run() }.into());
                 let message = state.message().unwrap_or_default().to_owned();
                 Judged::Fault(Fault {
                     name: None,

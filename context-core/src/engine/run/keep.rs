@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
@@ -11,7 +11,7 @@ use super::Run;
 use super::target::{Target, TaskTarget, encoded};
 use crate::cache::{KeyContext, KeyInputs};
 use crate::context::{FlowRunContext, Frame, ResultScope};
-use crate::definition::{CachingDefaults, Resolved, TaskExtra};
+use crate::definition::{CachingDefaults, Meta, Resolved, TaskExtra};
 use crate::parameters::{ParameterSink, Parameters};
 use crate::results::{IsolationLevel, ResultStore};
 use crate::settings::Settings;
@@ -50,19 +50,13 @@ fn key_inputs(parameters: &Parameters) -> KeyInputs {
     inputs
 }
 
-/// True the first time that `what` is said about `whom`.
-fn first_time(whom: &'static str, what: &'static str) -> bool {
-    static SAID: Mutex<Option<HashSet<(&'static str, &'static str)>>> = Mutex::new(None);
+/// True the first time that `what` is said about the function that `whom` describes. Names are not enough: functions of
+/// several modules may share one.
+fn first_time(whom: &'static Meta, what: &'static str) -> bool {
+    static SAID: Mutex<Option<HashSet<(usize, &'static str)>>> = Mutex::new(None);
+    let whom = std::ptr::from_ref(whom).addr();
     let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
     said.get_or_insert_default().insert((whom, what))
-}
-
-impl TaskTarget {
-    /// True if the run may need a key, which takes all of its arguments.
-    #[inline]
-    pub(super) fn may_keep(&self, frame: Option<&Arc<Frame>>) -> bool {
-        self.options().extra().is_some_and(TaskExtra::keeps) || Frame::keeps_results(frame)
-    }
 }
 
 impl Run {
@@ -93,7 +87,8 @@ impl Run {
                     return Ok(None);
                 }
                 if !keepable {
-                    return self.not_keepable(extra.keeps() && persist);
+                    // Without persistence the options about results are idle.
+                    return if persist { self.not_keepable(extra.keeps()) } else { Ok(None) };
                 }
                 Ok(Some(self.keep_task(task, extra, &resolved, persist, &scope, &settings)))
             }
@@ -123,6 +118,13 @@ impl Run {
         }
     }
 
+    fn meta(&self) -> &'static Meta {
+        match &self.target {
+            Target::Task(task) => task.definition.meta(),
+            Target::Flow(flow) => flow.definition.meta(),
+        }
+    }
+
     fn not_keepable(&self, asked: bool) -> Result<Option<Keep>, RunError> {
         const PROBLEM: &str = "asks for a result to be kept, but the function's value cannot be: derive `serde::Serialize` and `serde::Deserialize` for its type, or remove the option";
         let run = self.function();
@@ -130,7 +132,7 @@ impl Run {
             let problem = PROBLEM.to_owned();
             return Err(InvalidOption { run, option: "persist_result", problem }.into());
         }
-        if first_time(run, "not keepable") {
+        if first_time(self.meta(), "not keepable") {
             tracing::warn!(
                 "results of `{run}` are to be kept, but its value cannot be: it is not `Serialize` and `Deserialize`; say `persist_result = false` in its attribute if that is meant"
             );
@@ -162,7 +164,7 @@ impl Run {
             (None, None) => None,
         };
         let has_inputs = !task.definition.meta().parameters.is_empty();
-        if key.is_none() && persist && has_inputs && first_time(self.function(), "no key") {
+        if key.is_none() && persist && has_inputs && first_time(self.meta(), "no key") {
             tracing::warn!(
                 "results of `{}` are to be kept, but there is no key to keep them under; give it a `cache_policy` or a `result_storage_key`",
                 self.function(),

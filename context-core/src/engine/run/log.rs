@@ -3,6 +3,8 @@
 //! The spans have target `context::run` and level INFO. Where nobody reads that, none is made, and a run costs one look at
 //! whether somebody does.
 
+use std::time::Duration;
+
 use tracing::{Level, Span};
 
 use super::Run;
@@ -72,34 +74,47 @@ impl Run {
     #[cold]
     fn log_in(&self, span: &Span, state: &State, then: Then) {
         let _entered = span.enter();
-        let message = state.message().unwrap_or_default();
         match (then, state.state_type()) {
-            (Then::AwaitInputs, _) => {
-                if let Target::Flow(flow) = &self.target {
-                    let kind = if flow.stand_in.is_some() { "subflow" } else { "flow" };
-                    let (name, flow) = (self.name(), flow.options().flow_name(flow.definition));
-                    tracing::info!(target: TARGET, "Beginning {kind} run '{name}' for flow '{flow}'");
-                }
-            }
+            // Its name is not known before its inputs are.
+            (Then::AwaitInputs, _) => {}
             (Then::Attempt, _) => {
-                if self.machine.run_count() > 1 {
-                    let (retry, retries) = (self.machine.retries_used(), self.machine.retries());
-                    tracing::info!(target: TARGET, "Retry {retry}/{retries} begins");
-                } else {
-                    tracing::debug!(target: TARGET, "Running");
+                let retries = self.machine.retries();
+                match (self.machine.retries_used(), &self.target) {
+                    (0, Target::Task(_)) => tracing::debug!(target: TARGET, "Running"),
+                    (0, Target::Flow(flow)) => {
+                        let kind = if flow.stand_in.is_some() { "subflow" } else { "flow" };
+                        let (name, flow) = (self.name(), flow.options().flow_name(flow.definition));
+                        tracing::info!(
+                            target: TARGET,
+                            "Beginning {kind} run '{name}' for flow '{flow}'",
+                        );
+                    }
+                    (retry, _) => tracing::info!(target: TARGET, "Retry {retry}/{retries} begins"),
                 }
             }
-            (Then::Delay(delay), _) => {
-                let (retry, retries) = (self.machine.run_count(), self.machine.retries());
-                tracing::warn!(
-                    target: TARGET,
-                    "{message}. Retry {retry}/{retries} will start {delay:?} from now",
-                );
-            }
+            // The failure that it comes from has been told.
+            (Then::Delay(_), _) => {}
             (Then::End, StateType::Completed) => {
                 tracing::info!(target: TARGET, "Finished in state {state}");
             }
             (Then::End, _) => tracing::error!(target: TARGET, "Finished in state {state}"),
+        }
+    }
+
+    /// Tells the log why there is to be another attempt, and when.
+    pub(super) fn log_retry(&self, message: &str, delay: Option<Duration>) {
+        let Some(span) = &self.span else { return };
+        let _entered = span.enter();
+        let (retry, retries) = (self.machine.run_count(), self.machine.retries());
+        match delay.filter(|delay| !delay.is_zero()) {
+            Some(delay) => tracing::warn!(
+                target: TARGET,
+                "{message}. Retry {retry}/{retries} will start {delay:?} from now",
+            ),
+            None => tracing::warn!(
+                target: TARGET,
+                "{message}. Retry {retry}/{retries} will start immediately",
+            ),
         }
     }
 }

@@ -77,11 +77,15 @@ pub(super) fn encoded(limit: usize, encode: &dyn Fn(&mut ParameterSink)) -> Para
 
 /// A frame like `before` in which what a run says about results holds, if it says anything.
 #[cold]
-fn keeping_inside(before: Option<&Arc<Frame>>, keeping: &Keeping) -> Option<Arc<Frame>> {
-    if keeping.persists().is_none() && !keeping.changes_store() {
+fn keeping_inside(
+    before: Option<&Arc<Frame>>,
+    keeping: &Keeping,
+    persists: Option<bool>,
+) -> Option<Arc<Frame>> {
+    if persists.is_none() && !keeping.changes_store() {
         return None;
     }
-    let scope = ResultScope::of(before).inside(keeping, &Frame::settings(before));
+    let scope = ResultScope::of(before).inside(keeping, persists, &Frame::settings(before));
     Some(Frame::with_results(before, scope))
 }
 
@@ -97,13 +101,39 @@ impl TaskTarget {
     #[inline(always)]
     pub(super) fn frame(&mut self, before: Option<&Arc<Frame>>, run_count: u32) -> Arc<Frame> {
         let id = self.id.expect("a run gets its id when it is created");
+        let options = self.options();
+        // The usual case asks for little, so that little is looked at.
+        if let Some(around) = before
+            && let Some(ledger) = around.plain_ledger()
+            && !ledger.has_assets()
+            && options.extra().is_none()
+            && options.made_assets().is_empty()
+            && options.read_assets().is_empty()
+        {
+            return Frame::with_only_task(
+                around,
+                self.live(id, run_count, TaskTransactions::default()),
+            );
+        }
+        self.frame_in_full(before, id, run_count)
+    }
+
+    #[inline(never)]
+    fn frame_in_full(
+        &mut self,
+        before: Option<&Arc<Frame>>,
+        id: TaskRunId,
+        run_count: u32,
+    ) -> Arc<Frame> {
         let ledger = before.and_then(|frame| frame.flow()).map(FlowRunContext::ledger);
         if ledger.is_none() {
             warn_of_lost_context(self.definition);
         }
         let options = self.options();
         // What the run says about results holds for what it calls, too.
-        let around = options.extra().and_then(|extra| keeping_inside(before, &extra.keeping));
+        let around = options.extra().and_then(|extra| {
+            keeping_inside(before, &extra.keeping, extra.caching.persists(&extra.keeping))
+        });
         let before = around.as_ref().or(before);
         let inherited = before.and_then(|frame| frame.assets_for_children());
         let assets = if let Some(assets) = inherited {
@@ -121,16 +151,20 @@ impl TaskTarget {
         if assets.is_some() {
             Arc::make_mut(self.details.get_or_insert_default()).assets = assets;
         }
-        let live = LiveTask {
+        Frame::with_task(before, self.live(id, run_count, TaskTransactions::under(before, id)))
+    }
+
+    #[inline(always)]
+    fn live(&self, id: TaskRunId, run_count: u32, transactions: TaskTransactions) -> LiveTask {
+        LiveTask {
             id,
             definition: self.definition,
             parent: self.parent,
             start_time: self.start_time.unwrap_or_else(Timestamp::now),
             run_count,
             details: self.details.clone(),
-            transactions: TaskTransactions::under(before, id),
-        };
-        Frame::with_task(before, live)
+            transactions,
+        }
     }
 }
 
@@ -195,8 +229,10 @@ impl FlowTarget {
         if run_count > 1 {
             data.ledger = Arc::new(data.ledger.next_attempt());
         }
-        let around =
-            self.options().extra().and_then(|extra| keeping_inside(before, &extra.keeping));
+        let around = self
+            .options()
+            .extra()
+            .and_then(|extra| keeping_inside(before, &extra.keeping, extra.keeping.persists()));
         let before = around.as_ref().or(before);
         let context = self.context.insert(FlowRunContext::from_data(data));
         Frame::with_flow(before, context.clone())

@@ -119,9 +119,13 @@ impl Run {
 
     /// Stages what a good attempt leaves behind.
     pub(super) fn stage(&mut self) {
+        if !self.is_task() {
+            // The payload of a flow is written at its end.
+            return;
+        }
         let payload = self.steps_mut().and_then(|steps| steps.payload.take());
         let Some(frame) = self.frame().cloned() else { return };
-        let Some(live) = frame.task().filter(|_| self.is_task()) else { return };
+        let Some(live) = frame.task() else { return };
         let Some(own) = live.transactions.own() else { return };
         let mut stage = Stage::new();
         match payload {

@@ -33,7 +33,10 @@ where
     let abort = if waiting.is_ready() {
         // The usual case gets a small future of its own.
         match waiting.resolve() {
-            Ok((run, owned)) => start(&ledger, Published::<H, Args>::new(run, owned, publisher)),
+            // In a box, which the runtime moves about in place of the whole run.
+            Ok((run, owned)) => {
+                start(&ledger, Box::pin(Published::<H, Args>::new(run, owned, publisher)))
+            }
             Err(unready) => {
                 publisher.publish_unready(*unready);
                 return ledger.forget(ticket);

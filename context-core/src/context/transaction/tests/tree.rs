@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use super::super::transaction;
 use crate::hook::Hook;
-use crate::results::ResultStore;
+use crate::results::{ResultStore, Storage};
 use crate::transaction::TransactionState::{self, Active, Committed, RolledBack, Staged};
 use crate::transaction::{CommitMode, Stage, Transaction, TransactionError, TransactionOptions};
 
@@ -101,19 +101,25 @@ impl Block {
     fn key(&self) -> Option<String> {
         match self.write {
             Write::None => None,
-            Write::Works => Some(self.name.clone()),
-            Write::Fails => Some(format!("unwritable-{}", self.name)),
+            Write::Works | Write::Fails => Some(self.name.clone()),
             Write::Exists => Some(format!("exists-{}", self.name)),
         }
     }
 }
 
 /// What all blocks of one run share.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct World {
     log: Arc<Mutex<Vec<String>>>,
     store: ResultStore,
     begun: Arc<Mutex<Vec<Transaction>>>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        let store = ResultStore::new(Storage::memory());
+        Self { log: Arc::default(), store, begun: Arc::default() }
+    }
 }
 
 /// Is pending once.
@@ -158,9 +164,17 @@ impl World {
             options = options.commit_mode(mode);
         }
         if let Some(key) = block.key() {
-            options = options.key(key).store(self.store.clone());
+            options = options.key(key).store(self.store_of(block));
         }
         options
+    }
+
+    fn store_of(&self, block: &Block) -> ResultStore {
+        if block.write != Write::Fails {
+            return self.store.clone();
+        }
+        // It can be asked for records, and can be given none.
+        ResultStore::new("nowhere://").with_metadata_storage(Some(Storage::memory()))
     }
 
     fn begin(&self, txn: &Transaction) {
@@ -183,7 +197,7 @@ impl World {
     /// Puts the records in that are to be there.
     async fn fill(&self, block: &Block) {
         if block.write == Write::Exists {
-            self.store.write_value(&block.key().unwrap(), &1).await.unwrap();
+            self.store.write_value(&block.key().unwrap(), &1, None).await.unwrap();
         }
         for step in &block.steps {
             if let Step::Inside(block) = step {
