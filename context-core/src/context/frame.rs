@@ -50,10 +50,9 @@ pub(super) struct Outer {
     pub(super) deployment: Option<DeploymentContext>,
     pub(super) transaction: Option<TransactionSlot>,
     pub(super) results: Option<Arc<ResultScope>>,
-    /// True if any of these changes what task runs do besides their attempts.
-    shaped: bool,
-    /// True if task runs that do not say so keep their results.
-    keeps: bool,
+    /// What clients want and task runs have to look at, put together once; not the wishes of the process' default client,
+    /// which may be another one later.
+    attention: Attention,
     pub(super) clock: Option<ManualClock>,
     /// The clients of both kinds of client context.
     pub(super) clients: Option<Arc<ClientLink>>,
@@ -107,12 +106,25 @@ pub(crate) struct Attention {
     pub(crate) shapes_tasks: bool,
     /// True if task runs called here keep their results, unless they say otherwise.
     pub(crate) keeps_results: bool,
+    /// True if there are no assets and no transaction around.
+    pub(crate) lonely: bool,
 }
 
 impl Attention {
     /// Nobody is to be told.
-    pub(crate) const NONE: Self =
-        Self { states: false, parameters: false, shapes_tasks: false, keeps_results: false };
+    pub(crate) const NONE: Self = Self {
+        states: false,
+        parameters: false,
+        shapes_tasks: false,
+        keeps_results: false,
+        lonely: false,
+    };
+
+    /// True if a task run called here has nothing to look at, unless a task run calls.
+    #[inline]
+    pub(crate) const fn is_undivided(self) -> bool {
+        self.lonely && !(self.states || self.parameters || self.shapes_tasks || self.keeps_results)
+    }
 
     #[inline]
     fn add(&mut self, client: &Client) {
@@ -160,8 +172,7 @@ impl Frame {
         let core = current.and_then(|frame| frame.core.as_deref());
         let mut outer = core.and_then(|core| core.outer.as_deref().cloned()).unwrap_or_default();
         change(&mut outer);
-        outer.keeps = outer.keeps_results();
-        outer.shaped = outer.keeps || outer.shapes_tasks();
+        outer.attention = outer.put_together();
         let tags = core.and_then(|core| core.tags.clone());
         Arc::new(Self {
             core: Some(Arc::new(Core { outer: Some(Arc::new(outer)), tags })),
@@ -190,18 +201,17 @@ impl Frame {
         Arc::new(Self { core, task: TaskSlot::Here(task) })
     }
 
-    /// The ledger of the flow run, if a task run called here takes nothing else from what surrounds it but is inherited
-    /// as it is: no task run calls, and there are no assets and no transaction.
+    /// The ledger of the flow run, if it calls, and not one of its task runs.
     #[inline(always)]
-    pub(crate) fn plain_ledger(&self) -> Option<&Ledger> {
-        let outer = self.outer()?;
-        let plain = matches!(self.task, TaskSlot::None)
-            && outer.assets.is_none()
-            && outer.transaction.is_none();
-        outer.flow.as_ref().filter(|_| plain).map(|flow| flow.ledger().as_ref())
+    pub(crate) fn calling_flow(&self) -> Option<&Ledger> {
+        if !matches!(self.task, TaskSlot::None) {
+            return None;
+        }
+        self.flow().map(|flow| flow.ledger().as_ref())
     }
 
-    /// As `with_task`, where [`plain_ledger`](Self::plain_ledger) has said that there is little around.
+    /// As `with_task`, of a task run that takes nothing but what is inherited as it is: no task run calls it, and there
+    /// are no assets around.
     #[inline(always)]
     pub(crate) fn with_only_task(current: &Arc<Self>, task: LiveTask) -> Arc<Self> {
         Arc::new(Self { core: current.core.clone(), task: TaskSlot::Here(task) })
@@ -299,22 +309,18 @@ impl Frame {
     /// What the clients want that could be told what happens here.
     #[inline(always)]
     pub(crate) fn attention(frame: Option<&Arc<Self>>) -> Attention {
-        let mut attention = Attention::NONE;
         let Some(outer) = frame.and_then(|frame| frame.outer()) else {
+            let mut attention = Attention::NONE;
             attention.add(&Client::process_default());
             let settings = SettingsContext::root().settings();
             attention.shapes_tasks = settings.shapes_runs();
             attention.keeps_results = settings.keeps_results();
             return attention;
         };
-        attention.shapes_tasks = outer.shaped;
-        attention.keeps_results = outer.keeps;
-        match &outer.flow {
-            Some(flow) => attention.add(flow.ledger().client()),
-            None => attention.add(&Client::process_default()),
+        let mut attention = outer.attention;
+        if outer.flow.is_none() {
+            attention.add(&Client::process_default());
         }
-        // The innermost may end before the others.
-        ClientLink::each(outer.clients.as_ref(), |client| attention.add(client));
         attention
     }
 
@@ -333,7 +339,29 @@ impl Frame {
     }
 }
 
+impl Default for Attention {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
 impl Outer {
+    fn put_together(&self) -> Attention {
+        let keeps_results = self.keeps_results();
+        let mut attention = Attention {
+            keeps_results,
+            shapes_tasks: keeps_results || self.shapes_tasks(),
+            lonely: self.assets.is_none() && self.transaction.is_none(),
+            ..Attention::NONE
+        };
+        if let Some(flow) = &self.flow {
+            attention.add(flow.ledger().client());
+        }
+        // The innermost may end before the others.
+        ClientLink::each(self.clients.as_ref(), |client| attention.add(client));
+        attention
+    }
+
     fn settings(&self) -> &Settings {
         match &self.settings {
             Some(entered) => entered.settings(),

@@ -33,10 +33,13 @@ struct Shared {
     retry_delay: Option<RetryDelay>,
     timeout: Option<Duration>,
     rejected: Option<Box<Rejected>>,
+    /// True once anything was said that a run has to look at: more than names, descriptions, versions and tags.
+    demanding: bool,
 }
 
 impl Shared {
     fn reject(&mut self, option: &'static str, problem: impl Into<String>) {
+        self.demanding = true;
         // The first mistake is the one to report.
         if self.rejected.is_none() {
             self.rejected = Some(Box::new(Rejected { option, problem: problem.into() }));
@@ -55,6 +58,7 @@ impl Shared {
     }
 
     fn set_retries<N: TryInto<u32> + std::fmt::Display + Copy>(&mut self, retries: N) {
+        self.demanding = true;
         match retries.try_into() {
             Ok(retries) => self.retries = Some(retries),
             Err(_) => {
@@ -72,6 +76,7 @@ impl Shared {
     }
 
     fn set_timeout(&mut self, timeout: Duration) {
+        self.demanding = true;
         // Zero means no timeout, as in Prefect.
         self.timeout = (!timeout.is_zero()).then_some(timeout);
     }
@@ -101,6 +106,7 @@ macro_rules! shared_options {
         #[doc = concat!("How runs are named: a template such as `\"load {day}\"`, or a callable; default: a name made by the ", $owner, ".")]
         #[must_use]
         pub fn $run_name<M>(mut self, name: impl IntoRunName<M>) -> Self {
+            self.shared.demanding = true;
             match name.into_run_name() {
                 Ok(name) => self.shared.run_name = Some(name),
                 Err(error) => self.shared.reject(stringify!($run_name), format!("is not usable: {error}")),
@@ -157,6 +163,7 @@ macro_rules! shared_options {
         }
 
         pub(super) fn extra_mut(&mut self) -> &mut $extra {
+            self.shared.demanding = true;
             self.extra.get_or_insert_default()
         }
     };
@@ -241,6 +248,7 @@ impl TaskOptions {
         option: &'static str,
         assets: impl IntoIterator<Item = A>,
     ) -> Vec<Asset> {
+        self.shared.demanding = true;
         let mut checked: Vec<Asset> = Vec::new();
         for asset in assets {
             match asset.into_asset() {
@@ -261,6 +269,12 @@ impl TaskOptions {
 
     pub(crate) fn check(&self, definition: &TaskDefinition) -> Result<(), InvalidOption> {
         self.shared.check(definition.meta().name)
+    }
+
+    /// True if a run has nothing to look at but the name and the tags.
+    #[inline]
+    pub(crate) const fn demands_nothing(&self) -> bool {
+        !self.shared.demanding
     }
 
     pub(crate) fn own_tags(&self) -> &Tags {

@@ -37,43 +37,81 @@ where
         Fact::Repeatable => body.is_repeatable(),
         Fact::Keepable => (glue.codec)().is_some(),
     })?;
-    let mut next = match begun {
-        Begun::Attempt => Next::Attempt,
+    // What most runs do: one good attempt that nobody sees.
+    let (next, given) = match begun {
+        Begun::Attempt => match attempt(run, &mut body, glue) {
+            Ok(Some((value, Ok(())))) if run.succeed_unseen() => return Ok(value),
+            ended => after_attempt(run, ended, glue)?,
+        },
         Begun::Steps => {
             let keepable = (glue.codec)().is_some();
-            stepped(run, |run| steps::open(run, keepable))
+            (stepped(run, |run| steps::open(run, keepable)), None)
         }
     };
-    let mut given = None;
+    drive_on(run, body, glue, next, given)
+}
+
+/// What came of an attempt: a value and what it says, nothing if the arguments are gone, or a panic.
+type Attempted<R> = Result<Option<(R, Result<(), Box<Verdict>>)>, Box<dyn Any + Send>>;
+
+#[inline(always)]
+fn attempt<B, R>(run: &mut Run, body: &mut B, glue: Glue<R>) -> Attempted<R>
+where
+    B: Body<Attempt = R>,
+{
+    let last = run.machine().is_last_attempt();
+    run.within(|| {
+        catch_unwind(AssertUnwindSafe(|| {
+            let value = body.attempt(last)?;
+            // What the value says may be the user's code, too.
+            let verdict = (glue.verdict)(&value);
+            Some((value, verdict))
+        }))
+    })
+}
+
+/// Ends an attempt: what is to be done next, and its value.
+#[inline(never)]
+fn after_attempt<R>(
+    run: &mut Run,
+    ended: Attempted<R>,
+    glue: Glue<R>,
+) -> Result<(Next, Option<R>), RunError> {
+    let (value, verdict) = match ended {
+        Ok(Some(ended)) => ended,
+        Ok(None) => return Err(run.arguments_are_gone()),
+        Err(payload) => crash(run, payload),
+    };
+    let next = match judged(run, &value, verdict, glue) {
+        Ok(verdict) => {
+            keep(run, glue, &value, &verdict);
+            settle(run, verdict)
+        }
+        Err(payload) => crash(run, payload),
+    };
+    Ok((next, Some(value)))
+}
+
+/// Drives `run` on from `next`, with the value that the last attempt has `given`.
+#[inline(never)]
+fn drive_on<B, R>(
+    run: &mut Run,
+    mut body: B,
+    glue: Glue<R>,
+    mut next: Next,
+    mut given: Option<R>,
+) -> Result<R, RunError>
+where
+    B: Body<Attempt = R>,
+{
     loop {
         match next {
             Next::Attempt => {
                 drop(given.take());
-                let last = run.machine().is_last_attempt();
-                let attempted = run.within(|| {
-                    catch_unwind(AssertUnwindSafe(|| {
-                        let value = body.attempt(last)?;
-                        // What the value says may be the user's code, too.
-                        let verdict = (glue.verdict)(&value);
-                        Some((value, verdict))
-                    }))
-                });
-                let (value, verdict) = match attempted {
-                    Ok(Some(ended)) => ended,
-                    Ok(None) => return Err(run.arguments_are_gone()),
-                    Err(payload) => crash(run, payload),
-                };
-                if verdict.is_ok() && run.succeed_unseen() {
-                    return Ok(value);
+                match attempt(run, &mut body, glue) {
+                    Ok(Some((value, Ok(())))) if run.succeed_unseen() => return Ok(value),
+                    ended => (next, given) = after_attempt(run, ended, glue)?,
                 }
-                next = match judged(run, &value, verdict, glue) {
-                    Ok(verdict) => {
-                        keep(run, glue, &value, &verdict);
-                        settle(run, verdict)
-                    }
-                    Err(payload) => crash(run, payload),
-                };
-                given = Some(value);
             }
             Next::Delay(delay) => {
                 drop(given.take());
@@ -97,24 +135,31 @@ where
 fn judged<R>(
     run: &mut Run,
     value: &R,
-    mut verdict: Result<(), Verdict>,
+    verdict: Result<(), Box<Verdict>>,
     glue: Glue<R>,
-) -> Result<Result<(), Verdict>, Box<dyn Any + Send>> {
-    while let Err(Verdict::Unfinished(runs)) = verdict {
+) -> Result<Result<(), Box<Verdict>>, Box<dyn Any + Send>> {
+    let mut verdict = verdict;
+    loop {
+        let runs = match verdict {
+            Err(said) => match *said {
+                Verdict::Unfinished(runs) => runs,
+                said => return Ok(Err(Box::new(said))),
+            },
+            Ok(()) => return Ok(Ok(())),
+        };
         for upstream in runs {
             if upstream.check_blocking().is_err() {
                 // It could never end here: it counts as not final.
-                return Ok(Err(Verdict::Unfinished(vec![upstream])));
+                return Ok(Err(Box::new(Verdict::Unfinished(vec![upstream]))));
             }
             drop(upstream.wait_end());
         }
         verdict = run.within(|| catch_unwind(AssertUnwindSafe(|| (glue.verdict)(value))))?;
     }
-    Ok(verdict)
 }
 
 /// Waits for what the run has submitted, then ends the attempt.
-fn settle(run: &mut Run, verdict: Result<(), Verdict>) -> Next {
+fn settle(run: &mut Run, verdict: Result<(), Box<Verdict>>) -> Next {
     if let Some(ledger) = run.unfinished_submissions() {
         let left = run.time_left();
         if !runner::blocking(|| ledger.wait_idle(left)) {

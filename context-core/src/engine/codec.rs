@@ -118,7 +118,7 @@ impl<R> NotKept<R> for CodecProbe<R> {
 
 /// Writes `value`, if it is good and the run's result is to be kept.
 #[inline]
-pub(super) fn keep<R>(run: &mut Run, glue: Glue<R>, value: &R, verdict: &Result<(), Verdict>) {
+pub(super) fn keep<R>(run: &mut Run, glue: Glue<R>, value: &R, verdict: &Result<(), Box<Verdict>>) {
     if run.has_steps() && verdict.is_ok() {
         keep_now(run, glue, value);
     }

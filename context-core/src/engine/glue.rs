@@ -25,7 +25,7 @@ pub enum Verdict {
 /// What the engine knows about a return type `R`.
 pub struct Glue<R> {
     /// `Err` if the value is an error, or made of states.
-    pub verdict: fn(&R) -> Result<(), Verdict>,
+    pub verdict: fn(&R) -> Result<(), Box<Verdict>>,
     /// Makes a value of an error of the engine, or panics with it.
     pub raise: fn(RunError) -> R,
     /// How the value is kept, if it can be.
@@ -135,7 +135,7 @@ pub mod probe {
     }
 
     /// How to tell whether a value is an error.
-    pub type Verdict<R> = fn(&R) -> Result<(), Said>;
+    pub type Verdict<R> = fn(&R) -> Result<(), Box<Said>>;
 
     /// States or futures, or an error that can be displayed.
     pub trait StatesOrDisplayed<R> {
@@ -148,7 +148,7 @@ pub mod probe {
         fn verdict(&self) -> Verdict<Result<S, E>> {
             |output| match output {
                 Ok(states) => states.verdict(),
-                Err(error) => Err(Said::Failed(failure::<E>(error.to_string()))),
+                Err(error) => Err(Box::new(Said::Failed(failure::<E>(error.to_string())))),
             }
         }
     }
@@ -162,7 +162,7 @@ pub mod probe {
         fn verdict(&self) -> Verdict<Result<S, E>> {
             |output| match output {
                 Ok(states) => states.verdict(),
-                Err(error) => Err(Said::Failed(failure::<E>(format!("{error:?}")))),
+                Err(error) => Err(Box::new(Said::Failed(failure::<E>(format!("{error:?}"))))),
             }
         }
     }
@@ -187,7 +187,7 @@ pub mod probe {
         fn verdict(&self) -> Verdict<Result<T, E>> {
             |output| match output {
                 Ok(_) => Ok(()),
-                Err(error) => Err(Said::Failed(failure::<E>(error.to_string()))),
+                Err(error) => Err(Box::new(Said::Failed(failure::<E>(error.to_string())))),
             }
         }
     }
@@ -201,7 +201,7 @@ pub mod probe {
         fn verdict(&self) -> Verdict<Result<T, E>> {
             |output| match output {
                 Ok(_) => Ok(()),
-                Err(error) => Err(Said::Failed(failure::<E>(format!("{error:?}")))),
+                Err(error) => Err(Box::new(Said::Failed(failure::<E>(format!("{error:?}"))))),
             }
         }
     }
@@ -215,7 +215,9 @@ pub mod probe {
         fn verdict(&self) -> Verdict<Result<T, E>> {
             |output| match output {
                 Ok(_) => Ok(()),
-                Err(_) => Err(Said::Failed(failure::<E>(short_type_name::<E>().to_owned()))),
+                Err(_) => {
+                    Err(Box::new(Said::Failed(failure::<E>(short_type_name::<E>().to_owned()))))
+                }
             }
         }
     }

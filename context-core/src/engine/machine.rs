@@ -120,6 +120,16 @@ impl Machine {
         self.retries = self.retries_used();
     }
 
+    /// From wherever it is before its first attempt into that, where nobody sees the states.
+    #[inline(always)]
+    pub(super) fn begin_unseen(&mut self, now: Timestamp) {
+        debug_assert!(matches!(self.phase, Phase::New | Phase::Pending), "it has not begun");
+        self.phase = Phase::Running;
+        self.run_count = 1;
+        // Two states, as far apart as they would be.
+        self.last = now.next_after(self.last.next_after(self.last));
+    }
+
     /// Ends it without a state.
     pub(super) const fn bury(&mut self) {
         self.phase = Phase::Ended;

@@ -24,7 +24,9 @@ use super::machine::{Input, Machine, Subject, Then, Usual};
 use super::steps::{self, Steps};
 use crate::clock::Timestamp;
 use crate::concurrency::tag_limits_exist;
-use crate::context::{Attention, FlowRunContext, Frame, Ledger, TaskDetails};
+use crate::context::{
+    Attention, FlowRunContext, Frame, Ledger, LiveTask, TaskDetails, TaskTransactions,
+};
 use crate::definition::{
     FlowDefinition, FlowOptions, IntoRetryDelay as _, Meta, TaskDefinition, TaskExtra, TaskOptions,
 };
@@ -50,8 +52,6 @@ pub(super) struct Run {
     /// Before the run begins: what surrounds the call. Then: the frame of the present attempt.
     presence: Presence<Frame>,
     attempt_began: Timestamp,
-    /// The last state, for whoever hands it on; kept only on request.
-    last_state: Option<Box<State>>,
     keeps_state: bool,
     /// True if a client may have to be told of its states.
     told: bool,
@@ -59,14 +59,31 @@ pub(super) struct Run {
     shaped: bool,
     /// True if a task run keeps its result, unless it says otherwise.
     keeps: bool,
+    /// True if nothing around a task run demands anything.
+    undivided: bool,
     /// True if nothing depends on when the run ends.
     unseen: bool,
     /// True if its function has returned the state that it ends in.
     returned_state: bool,
     /// What most runs do without.
-    steps: Option<Box<Steps>>,
+    rare: Option<Box<Rare>>,
+}
+
+/// What most runs do without.
+#[derive(Debug, Default)]
+struct Rare {
+    /// What the run does besides its attempts.
+    steps: Option<Steps>,
     /// The run in the log, if anybody reads that.
-    span: Option<Box<Span>>,
+    span: Option<Span>,
+    /// The last state, for whoever hands it on; kept only on request.
+    last_state: Option<State>,
+}
+
+impl Rare {
+    fn with(steps: Steps) -> Box<Self> {
+        Box::new(Self { steps: Some(steps), ..Self::default() })
+    }
 }
 
 /// How a run goes on once it was created.
@@ -109,18 +126,34 @@ impl Run {
     ) -> Self {
         let presence = Presence::new(stack::current::<Frame>());
         let attention = Frame::attention(presence.frame());
+        if attention.is_undivided() && definition.options().demands_nothing() {
+            let target =
+                TaskTarget { definition, id: None, parent: None, start_time: None, details: None };
+            let machine = Machine::new(Subject::Task);
+            return Self::new(machine, Target::Task(target), presence, attention, None);
+        }
+        Self::task_in_full(definition, encode, presence, attention)
+    }
+
+    #[inline(never)]
+    fn task_in_full(
+        definition: &'static TaskDefinition,
+        encode: &dyn Fn(&mut ParameterSink),
+        presence: Presence<Frame>,
+        attention: Attention,
+    ) -> Self {
         let wanted = definition.options().run_name().is_some()
             || attention.parameters
                 && Frame::with_client(presence.frame(), Client::wants_parameters);
         let keeps =
             attention.keeps_results || definition.options().extra().is_some_and(TaskExtra::keeps);
         // Before there is a run, so that it is made in its place and not moved.
-        let steps = keeps.then(|| Box::new(Steps::with(whole_arguments(encode))));
+        let rare = keeps.then(|| Rare::with(Steps::with(whole_arguments(encode))));
         let details =
             (wanted && !definition.meta().parameters.is_empty()).then(|| parameters_only(encode));
         let target = TaskTarget { definition, id: None, parent: None, start_time: None, details };
         let machine = Machine::new(Subject::Task);
-        Self::new(machine, Target::Task(target), presence, attention, steps)
+        Self::new(machine, Target::Task(target), presence, attention, rare)
     }
 
     /// A run of a task that was configured: its own options, inputs and, if it was submitted, id.
@@ -165,22 +198,21 @@ impl Run {
         target: Target,
         presence: Presence<Frame>,
         attention: Attention,
-        steps: Option<Box<Steps>>,
+        rare: Option<Box<Rare>>,
     ) -> Self {
         Self {
             told: attention.states,
             shaped: attention.shapes_tasks,
             keeps: attention.keeps_results,
+            undivided: attention.is_undivided(),
             machine,
             target,
             presence,
             attempt_began: Timestamp::from_nanos(0),
-            last_state: None,
             keeps_state: false,
             unseen: false,
             returned_state: false,
-            steps,
-            span: None,
+            rare,
         }
     }
 
@@ -206,10 +238,14 @@ impl Run {
 
     /// The last state, if it was to be kept and the run has ended.
     pub(super) fn take_state(&mut self) -> Option<State> {
-        match self.last_state.take() {
-            Some(state) => Some(*state),
-            None => self.machine.completed(),
-        }
+        let last = self.rare.as_mut().and_then(|rare| rare.last_state.take());
+        last.or_else(|| self.machine.completed())
+    }
+
+    /// The run in the log, if anybody reads that.
+    #[inline]
+    fn span(&self) -> Option<&Span> {
+        self.rare.as_ref()?.span.as_ref()
     }
 
     /// The frame of the present attempt; before the run begins, what surrounds the call.
@@ -219,35 +255,35 @@ impl Run {
 
     /// True if the run does more than its attempts.
     #[inline]
-    pub(super) const fn has_steps(&self) -> bool {
-        self.steps.is_some()
+    pub(super) fn has_steps(&self) -> bool {
+        self.steps().is_some()
     }
 
     /// As `has_steps`, after an attempt: what it did may have brought some, and so may its failure.
     pub(super) fn needs_steps(&mut self, failed: bool) -> bool {
-        if self.steps.is_none() && self.is_task() {
+        if self.steps().is_none() && self.is_task() {
             let task = self.presence.frame().and_then(|frame| frame.task());
             let transactions = task.map(|task| &task.transactions);
             let concerned = transactions.is_some_and(|transactions| {
                 transactions.own().is_some() || failed && transactions.has_any()
             });
             if concerned {
-                self.steps = Some(Box::default());
+                *self.steps_slot() = Some(Steps::default());
             }
         }
-        self.steps.is_some()
+        self.has_steps()
     }
 
     pub(super) fn steps(&self) -> Option<&Steps> {
-        self.steps.as_deref()
+        self.rare.as_ref()?.steps.as_ref()
     }
 
     pub(super) fn steps_mut(&mut self) -> Option<&mut Steps> {
-        self.steps.as_deref_mut()
+        self.rare.as_mut()?.steps.as_mut()
     }
 
-    pub(super) const fn steps_slot(&mut self) -> &mut Option<Box<Steps>> {
-        &mut self.steps
+    pub(super) fn steps_slot(&mut self) -> &mut Option<Steps> {
+        &mut self.rare.get_or_insert_default().steps
     }
 
     /// The names of the run's tags.
@@ -333,7 +369,8 @@ impl Run {
     /// Runs `f` with the run's frame in place.
     #[inline]
     pub(super) fn within<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        let _entered = self.span.as_deref().map(Span::enter);
+        let span = self.rare.as_ref().and_then(|rare| rare.span.as_ref());
+        let _entered = span.map(Span::enter);
         self.presence.during(f)
     }
 
@@ -368,7 +405,7 @@ impl Run {
         if let Target::Task(task) = &self.target
             && (self.keeps || task.options().extra().is_some_and(TaskExtra::keeps))
         {
-            self.steps = Some(Box::new(Steps::with(whole_arguments(encode))));
+            *self.steps_slot() = Some(Steps::with(whole_arguments(encode)));
         }
         let wanted = named || Frame::with_client(self.presence.frame(), Client::wants_parameters);
         if !wanted || meta.parameters.is_empty() {
@@ -396,6 +433,56 @@ impl Run {
     ///
     /// `repeatable` is asked whether there can be more than one attempt, if only the settings want that.
     pub(super) fn begin(&mut self, facts: Facts<'_>) -> Result<Begun, RunError> {
+        if self.begin_at_once() {
+            return Ok(Begun::Attempt);
+        }
+        self.begin_in_full(facts)
+    }
+
+    /// As `begin`, if that takes little. False if it takes more; then nothing was done.
+    #[inline(always)]
+    pub(super) fn begin_at_once(&mut self) -> bool {
+        self.undivided && runner::interrupted().is_none() && self.begin_undivided()
+    }
+
+    /// Begins a task run of which nothing is demanded: what most runs are. False if it is not one after all; then nothing
+    /// was done.
+    #[inline(always)]
+    fn begin_undivided(&mut self) -> bool {
+        let Target::Task(task) = &mut self.target else { return false };
+        let Some(around) = self.presence.frame() else { return false };
+        let Some(ledger) = around.calling_flow() else { return false };
+        let demanded = ledger.has_assets()
+            || task.details.is_some()
+            || self.rare.is_some()
+            || !task.definition.options().demands_nothing()
+            || tag_limits_exist()
+            || Self::is_read();
+        if demanded {
+            return false;
+        }
+        let now = Timestamp::now();
+        let id = *task.id.get_or_insert_with(|| TaskRunId::generate(now));
+        task.start_time = Some(now);
+        let live = LiveTask {
+            id,
+            definition: task.definition,
+            parent: None,
+            start_time: now,
+            run_count: 1,
+            details: None,
+            transactions: TaskTransactions::default(),
+        };
+        let frame = Frame::with_only_task(around, live);
+        self.presence = Presence::new(Some(frame));
+        self.attempt_began = now;
+        self.unseen = !self.keeps_state;
+        self.machine.begin_unseen(now);
+        true
+    }
+
+    #[inline(never)]
+    fn begin_in_full(&mut self, facts: Facts<'_>) -> Result<Begun, RunError> {
         runner::check_interrupt();
         let mut now = Timestamp::now();
         if self.machine.is_new() {
@@ -417,7 +504,7 @@ impl Run {
                 return Err(error);
             }
         }
-        if self.steps.is_some() {
+        if self.has_steps() {
             return Ok(Begun::Steps);
         }
         self.start(now);
@@ -443,14 +530,14 @@ impl Run {
             Target::Task(task) => {
                 let options = task.options();
                 options.check(task.definition)?;
-                let steps = self.steps.is_some()
+                let steps = self.has_steps()
                     || options.extra().is_some()
                     || tag_limits_exist()
                     || self.shaped;
                 self.unseen = !self.told
                     && !self.keeps_state
                     && !steps
-                    && self.span.is_none()
+                    && self.span().is_none()
                     && options.time_limit().is_none();
                 (options.retry_count(), options.run_name().is_some(), steps)
             }
@@ -482,7 +569,7 @@ impl Run {
         if retries.is_none() && default_retries > 0 && facts(Fact::Repeatable) {
             self.machine.set_retries(default_retries);
         }
-        let steps = self.steps.get_or_insert_default();
+        let steps = self.steps_slot().get_or_insert_default();
         steps.default_delay = Some(match delay {
             [one] => one.into_retry_delay(),
             several => several.into_retry_delay(),
@@ -559,7 +646,7 @@ impl Run {
     /// As `enter`, for the states of every run: in place, where the input is known, little of it is left.
     #[inline(always)]
     fn enter_usual(&mut self, now: Timestamp, usual: Usual) {
-        if !self.told && self.span.is_none() && self.is_task() {
+        if !self.told && self.span().is_none() && self.is_task() {
             // Nobody sees the state. It is not kept either: how most runs complete, the machine knows.
             self.machine.step_unseen(now, usual);
         } else {
@@ -592,7 +679,7 @@ impl Run {
             // How most runs complete, the machine knows.
             let plain = state.name() == "Completed" && state.message().is_none();
             if self.keeps_state && !plain {
-                self.last_state = Some(Box::new(state.clone()));
+                self.rare.get_or_insert_default().last_state = Some(state.clone());
             }
         }
         Some((state, then))

@@ -78,7 +78,7 @@ pub(super) enum Stepped {
 /// How an attempt has ended.
 pub(super) enum Ended {
     /// It gave a value.
-    Value(Result<(), Verdict>),
+    Value(Result<(), Box<Verdict>>),
     /// It took too long.
     TimedOut,
     /// It panicked.
@@ -195,7 +195,7 @@ impl Run {
                 self.complete(now).await;
                 return Stepped::Return;
             }
-            Ended::Value(Err(verdict)) if !self.is_too_late(now) => match self.judge(verdict) {
+            Ended::Value(Err(verdict)) if !self.is_too_late(now) => match self.judge(*verdict) {
                 Judged::Ended(state) => {
                     let failed = !state.is_completed();
                     if !failed {

@@ -71,7 +71,7 @@ impl Fault {
 
 impl Run {
     /// Ends an attempt that gave a value.
-    pub(in crate::engine) fn settle(&mut self, verdict: Result<(), Verdict>) -> After {
+    pub(in crate::engine) fn settle(&mut self, verdict: Result<(), Box<Verdict>>) -> After {
         let now = Timestamp::now();
         if self.is_too_late(now) {
             return self.time_out();
@@ -81,7 +81,7 @@ impl Run {
                 self.enter_usual(now, Usual::Succeed);
                 After::Return
             }
-            Err(verdict) => self.settle_unusual(now, verdict),
+            Err(verdict) => self.settle_unusual(now, *verdict),
         }
     }
 
@@ -337,7 +337,7 @@ impl Run {
     }
 
     fn end_now(&mut self, input: Input) {
-        if self.steps.is_none() {
+        if !self.has_steps() {
             self.enter(Timestamp::now(), input);
             return;
         }

@@ -190,7 +190,7 @@ impl Run {
 
     fn policy_key(&self, task: &TaskTarget, resolved: &Resolved) -> Option<String> {
         let policy = resolved.policy.as_ref().filter(|policy| !policy.is_no_cache())?;
-        let arguments = self.steps.as_ref().and_then(|steps| steps.arguments.clone());
+        let arguments = self.steps().and_then(|steps| steps.arguments.clone());
         let inputs = key_inputs(&arguments.unwrap_or_default());
         let flow = self.frame().and_then(|frame| frame.flow());
         let wanted = flow.filter(|_| policy.uses_flow_parameters());
@@ -218,7 +218,7 @@ impl Run {
 
     /// What the fields of a storage key may name.
     fn storage_key_fields(&self, task: &TaskTarget) -> Parameters {
-        let arguments = self.steps.as_ref().and_then(|steps| steps.arguments.clone());
+        let arguments = self.steps().and_then(|steps| steps.arguments.clone());
         let frame = self.frame();
         let flow = frame.and_then(|frame| frame.flow());
         let deployment = frame.and_then(|frame| frame.deployment());

@@ -17,10 +17,16 @@ use crate::state::{State, StateType};
 const TARGET: &str = "context::run";
 
 impl Run {
+    /// True if somebody reads the spans of runs.
+    #[inline(always)]
+    pub(super) fn is_read() -> bool {
+        tracing::enabled!(target: TARGET, Level::INFO)
+    }
+
     /// Opens the span of a run that has its id.
     #[inline(always)]
     pub(super) fn open_span(&mut self) {
-        if tracing::enabled!(target: TARGET, Level::INFO) {
+        if Self::is_read() {
             self.open_span_now();
         }
     }
@@ -51,13 +57,13 @@ impl Run {
             ),
         };
         if !span.is_disabled() {
-            self.span = Some(Box::new(span));
+            self.rare.get_or_insert_default().span = Some(span);
         }
     }
 
     /// Tells the span the name that the run was given.
     pub(super) fn name_span(&self) {
-        if let Some(span) = &self.span {
+        if let Some(span) = self.span() {
             let field = if self.is_task() { "task_run_name" } else { "flow_run_name" };
             span.record(field, self.name());
         }
@@ -66,7 +72,7 @@ impl Run {
     /// Tells the log how the run goes on.
     #[inline]
     pub(super) fn log(&self, state: &State, then: Then) {
-        if let Some(span) = &self.span {
+        if let Some(span) = self.span() {
             self.log_in(span, state, then);
         }
     }
@@ -103,7 +109,7 @@ impl Run {
 
     /// Tells the log why there is to be another attempt, and when.
     pub(super) fn log_retry(&self, message: &str, delay: Option<Duration>) {
-        let Some(span) = &self.span else { return };
+        let Some(span) = self.span() else { return };
         let _entered = span.enter();
         let (retry, retries) = (self.machine.run_count(), self.machine.retries());
         match delay.filter(|delay| !delay.is_zero()) {

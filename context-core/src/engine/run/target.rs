@@ -98,33 +98,9 @@ impl TaskTarget {
         }
     }
 
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn frame(&mut self, before: Option<&Arc<Frame>>, run_count: u32) -> Arc<Frame> {
         let id = self.id.expect("a run gets its id when it is created");
-        let options = self.options();
-        // The usual case asks for little, so that little is looked at.
-        if let Some(around) = before
-            && let Some(ledger) = around.plain_ledger()
-            && !ledger.has_assets()
-            && options.extra().is_none()
-            && options.made_assets().is_empty()
-            && options.read_assets().is_empty()
-        {
-            return Frame::with_only_task(
-                around,
-                self.live(id, run_count, TaskTransactions::default()),
-            );
-        }
-        self.frame_in_full(before, id, run_count)
-    }
-
-    #[inline(never)]
-    fn frame_in_full(
-        &mut self,
-        before: Option<&Arc<Frame>>,
-        id: TaskRunId,
-        run_count: u32,
-    ) -> Arc<Frame> {
         let ledger = before.and_then(|frame| frame.flow()).map(FlowRunContext::ledger);
         if ledger.is_none() {
             warn_of_lost_context(self.definition);
@@ -151,20 +127,16 @@ impl TaskTarget {
         if assets.is_some() {
             Arc::make_mut(self.details.get_or_insert_default()).assets = assets;
         }
-        Frame::with_task(before, self.live(id, run_count, TaskTransactions::under(before, id)))
-    }
-
-    #[inline(always)]
-    fn live(&self, id: TaskRunId, run_count: u32, transactions: TaskTransactions) -> LiveTask {
-        LiveTask {
+        let live = LiveTask {
             id,
             definition: self.definition,
             parent: self.parent,
             start_time: self.start_time.unwrap_or_else(Timestamp::now),
             run_count,
             details: self.details.clone(),
-            transactions,
-        }
+            transactions: TaskTransactions::under(before, id),
+        };
+        Frame::with_task(before, live)
     }
 }
 
