@@ -30,6 +30,7 @@ mod run;
 mod scope;
 mod settings;
 mod spawn;
+mod submissions;
 mod tags;
 mod task_run;
 mod transaction;
@@ -56,8 +57,9 @@ pub use transaction::{get_transaction, transaction};
 
 pub(crate) use flow_run::FlowRunData;
 pub(crate) use frame::{Attention, Frame, LiveTask, TaskDetails};
-pub(crate) use ledger::{Ledger, Ticket};
+pub(crate) use ledger::Ledger;
 pub(crate) use results::ResultScope;
+pub(crate) use submissions::Ticket;
 pub(crate) use transaction::{AttemptEnd, TaskTransactions};
 
 /// What becomes of a kind of context when code is spawned or a snapshot is written.

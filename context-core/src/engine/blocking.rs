@@ -162,7 +162,7 @@ fn judged<R>(
 fn settle(run: &mut Run, verdict: Result<(), Box<Verdict>>) -> Next {
     if let Some(ledger) = run.unfinished_submissions() {
         let left = run.time_left();
-        if !runner::blocking(|| ledger.wait_idle(left)) {
+        if !runner::blocking(|| ledger.submissions().wait_idle(left)) {
             // The time that submitted runs take is the run's, too: what follows ends it.
             run.abort_submissions();
         }

@@ -362,7 +362,7 @@ impl Run {
         flow.context
             .as_ref()
             .map(FlowRunContext::ledger)
-            .filter(|ledger| !ledger.is_idle())
+            .filter(|ledger| !ledger.submissions().is_idle())
             .cloned()
     }
 

@@ -184,7 +184,7 @@ impl Run {
             Ended::Panicked(payload) => {
                 let crash = self.crashed_by(&*payload);
                 if let Some(ledger) = self.unfinished_submissions() {
-                    ledger.idle().await;
+                    ledger.submissions().idle().await;
                 }
                 self.leave_transaction(AttemptEnd::Failed).await;
                 self.end(now, crash).await;

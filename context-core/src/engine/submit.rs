@@ -198,7 +198,8 @@ where
         return TaskFuture::failed(id, error);
     }
     let future = TaskFuture::open(id, ledger.runner().driving_thread());
-    let publisher = Publisher { shared: future.shared(), ticket: ledger.open(), ledger };
+    let publisher =
+        Publisher { shared: future.shared(), ticket: ledger.submissions().open(), ledger };
     match task_runner {
         None => published::spawn::<H, Args>(waiting, publisher),
         Some(task_runner) => {

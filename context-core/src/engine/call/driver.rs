@@ -222,7 +222,7 @@ impl Driver {
                 self.settle(verdict)
             }
             Some(ledger) => {
-                let idle = Box::pin(async move { ledger.idle().await });
+                let idle = Box::pin(async move { ledger.submissions().idle().await });
                 self.stage = Stage::Draining(Box::new(Drain { verdict: Some(verdict), idle }));
                 false
             }

@@ -331,7 +331,7 @@ impl Run {
             Some(ledger) => {
                 // Nobody has to wait for that here, and perhaps nobody could.
                 let mut run = std::mem::replace(self, Self::vacant());
-                ledger.when_idle(move || run.end_now(input));
+                ledger.submissions().when_idle(move || run.end_now(input));
             }
         }
     }

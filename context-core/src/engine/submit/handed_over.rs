@@ -36,10 +36,12 @@ pub(super) fn hand_over<H, Args>(
     };
     if is_ready {
         match waiting.resolve() {
-            Ok((run, owned)) => ledger.abortable(ticket, submit(run, owned, publisher)),
+            Ok((run, owned)) => {
+                ledger.submissions().abortable(ticket, submit(run, owned, publisher))
+            }
             Err(unready) => {
                 publisher.publish_unready(*unready);
-                ledger.forget(ticket);
+                ledger.submissions().forget(ticket);
             }
         }
         return;
@@ -53,7 +55,7 @@ pub(super) fn hand_over<H, Args>(
         }
     });
     relay.begin(waiter);
-    ledger.abortable(ticket, AbortHandle::from(relay));
+    ledger.submissions().abortable(ticket, AbortHandle::from(relay));
 }
 
 /// A submitted run whose inputs are there, for a task runner.

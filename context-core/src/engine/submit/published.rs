@@ -39,7 +39,7 @@ where
             }
             Err(unready) => {
                 publisher.publish_unready(*unready);
-                return ledger.forget(ticket);
+                return ledger.submissions().forget(ticket);
             }
         }
     } else {
@@ -50,7 +50,7 @@ where
             }
         })
     };
-    ledger.abortable(ticket, abort);
+    ledger.submissions().abortable(ticket, abort);
 }
 
 /// Hands `future` to the runner.
@@ -193,6 +193,6 @@ impl<T> Drop for Publisher<T> {
         if self.shared.is_open() {
             self.publish_cancelled();
         }
-        self.ledger.close(self.ticket);
+        self.ledger.submissions().ended(self.ticket);
     }
 }
