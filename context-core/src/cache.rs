@@ -201,6 +201,16 @@ impl CachePolicy {
         self.parts().any(|part| matches!(part, Part::FlowParameters | Part::Function(_)))
     }
 
+    /// Whether a key is made of the flow's parameters.
+    pub(crate) fn is_of_flow_parameters(&self) -> bool {
+        self.parts().any(|part| matches!(part, Part::FlowParameters))
+    }
+
+    /// Whether a function of the user takes part in making a key.
+    pub(crate) fn has_function(&self) -> bool {
+        self.parts().any(|part| matches!(part, Part::Function(_)))
+    }
+
     /// Where records are kept apart from the results, if that is configured.
     pub fn key_storage(&self) -> Option<&Storage> {
         self.0.configuration.key_storage.as_ref()

@@ -60,7 +60,7 @@ pub(crate) use frame::{Attention, Frame, LiveTask, TaskDetails};
 pub(crate) use ledger::Ledger;
 pub(crate) use results::ResultScope;
 pub(crate) use submissions::Ticket;
-pub(crate) use transaction::{AttemptEnd, TaskTransactions};
+pub(crate) use transaction::{AttemptEnd, TaskTransactions, abandon as abandon_transaction};
 
 /// What becomes of a kind of context when code is spawned or a snapshot is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

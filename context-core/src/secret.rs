@@ -7,8 +7,10 @@
 //! This module is a leaf. It does not protect memory: a secret is an ordinary value that is not
 //! wiped when it is dropped.
 
+use std::cell::Cell;
 use std::fmt;
 
+use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// What stands for a secret wherever it is shown.
@@ -64,9 +66,32 @@ impl<T> fmt::Display for Secret<T> {
     }
 }
 
+thread_local! {
+    /// True while secrets are refused.
+    static REFUSED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Calls `f`, in which secrets cannot be serialized: what is read again, or tells values apart, must not be a mask.
+pub(crate) fn refused<R>(f: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            REFUSED.set(self.0);
+        }
+    }
+
+    let _restore = Restore(REFUSED.replace(true));
+    f()
+}
+
 impl<T> Serialize for Secret<T> {
-    /// Always the mask. Whoever must hand on the value itself exposes it.
+    /// The mask. Whoever must hand on the value itself exposes it. Results and cache keys refuse secrets: a mask would be
+    /// read as the value, and all would have one key.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if REFUSED.get() {
+            return Err(S::Error::custom("a secret is never written"));
+        }
         serializer.serialize_str(MASK)
     }
 }

@@ -17,6 +17,7 @@ mod limits;
 mod logging;
 mod mapping;
 mod names;
+mod pitfalls;
 mod registry;
 mod results;
 mod retries;

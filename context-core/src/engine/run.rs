@@ -38,7 +38,7 @@ use crate::stack::{self, Presence};
 use crate::state::{RunError, RunErrorKind, State};
 
 pub(super) use ends::{Fault, Judged};
-pub(super) use keep::Keep;
+pub(super) use keep::{Keep, WholeArguments};
 pub(super) use record::Told;
 pub(super) use target::RunnerChoice;
 

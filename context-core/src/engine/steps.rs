@@ -16,12 +16,11 @@ use std::time::Duration;
 
 use super::glue::Verdict;
 use super::machine::{Input, Then};
-use super::run::{Fault, Judged, Keep, Run};
+use super::run::{Fault, Judged, Keep, Run, WholeArguments};
 use crate::clock::Timestamp;
 use crate::concurrency::{TagSlots, tag_limits_exist, take_tags};
 use crate::context::AttemptEnd;
 use crate::definition::RetryDelay;
-use crate::parameters::Parameters;
 use crate::results::ResultRecord;
 use crate::runner;
 use crate::state::RunError;
@@ -33,7 +32,7 @@ pub(super) use results::{Payload, rolled_back};
 #[derive(Debug, Default)]
 pub(super) struct Steps {
     /// All arguments in full, for keys.
-    pub(super) arguments: Option<Parameters>,
+    pub(super) arguments: Option<WholeArguments>,
     /// What becomes of the result; nothing, if nothing is to be kept or found.
     keep: Option<Keep>,
     /// The payload of the attempt's value.
@@ -54,7 +53,7 @@ impl Steps {
     }
 
     /// Those of a run with `arguments`.
-    pub(super) fn with(arguments: Parameters) -> Self {
+    pub(super) fn with(arguments: WholeArguments) -> Self {
         Self { arguments: Some(arguments), ..Self::default() }
     }
 }
@@ -146,6 +145,10 @@ fn handed_back(mut run: Run, stepped: Stepped) -> (Run, Stepped) {
     {
         drop(steps.slots.take());
     }
+    if matches!(stepped, Stepped::Attempt) {
+        // Hooks and locks that were waited for do not use up the time of the attempt.
+        run.attempt_begins(Timestamp::now());
+    }
     (run, stepped)
 }
 
@@ -192,18 +195,18 @@ impl Run {
             }
             Ended::Value(Ok(())) if !self.is_too_late(now) => {
                 self.stage();
-                self.complete(now).await;
+                self.complete(now, Input::Succeed).await;
                 return Stepped::Return;
             }
             Ended::Value(Err(verdict)) if !self.is_too_late(now) => match self.judge(*verdict) {
                 Judged::Ended(state) => {
-                    let failed = !state.is_completed();
-                    if !failed {
+                    if state.is_completed() {
                         self.stage();
+                        self.complete(now, Input::Return(state)).await;
+                    } else {
+                        self.leave_transaction(AttemptEnd::Failed).await;
+                        self.end(now, Input::Return(state)).await;
                     }
-                    let end = if failed { AttemptEnd::Failed } else { AttemptEnd::Succeeded };
-                    self.leave_transaction(end).await;
-                    self.end(now, Input::Return(state)).await;
                     return Stepped::Return;
                 }
                 Judged::Rejected(error) => {
@@ -238,8 +241,8 @@ impl Run {
     }
 
     /// Ends a run that has completed: its state first, then what follows from it.
-    async fn complete(&mut self, now: Timestamp) {
-        let entered = self.enter_seen(now, Input::Succeed, None);
+    async fn complete(&mut self, now: Timestamp, input: Input) {
+        let entered = self.enter_seen(now, input, None);
         self.leave_transaction(AttemptEnd::Succeeded).await;
         self.write_flow_result().await;
         self.call_hooks(entered.as_ref()).await;

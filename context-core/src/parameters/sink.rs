@@ -1,6 +1,7 @@
 //! Encoding arguments into one JSON text.
 
-use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{fmt, io};
 
 use serde::Serialize;
 
@@ -33,13 +34,38 @@ pub struct ParameterSink {
     remaining: usize,
     /// The positions of what is recorded as the name of its type.
     opaque: Vec<usize>,
+    witness: Option<Witness>,
+}
+
+/// Sees every argument as it is, before JSON loses what it cannot say.
+#[derive(Clone)]
+struct Witness(Arc<Mutex<dyn FnMut(&str, Seen<'_>) + Send>>);
+
+/// An argument, or the name of its type if it is not `Serialize`.
+pub(crate) type Seen<'a> = Result<&'a dyn erased_serde::Serialize, String>;
+
+impl Witness {
+    fn see(&self, name: &str, seen: Seen<'_>) {
+        (self.0.lock().unwrap_or_else(PoisonError::into_inner))(name, seen);
+    }
+}
+
+impl fmt::Debug for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Witness(..)")
+    }
 }
 
 impl ParameterSink {
     /// A sink that keeps values up to `limit_bytes` of JSON altogether. Names and the type names
     /// that stand for other values are not counted.
     pub const fn new(limit_bytes: usize) -> Self {
-        Self { text: Vec::new(), len: 0, remaining: limit_bytes, opaque: Vec::new() }
+        Self { text: Vec::new(), len: 0, remaining: limit_bytes, opaque: Vec::new(), witness: None }
+    }
+
+    /// The same, that shows every argument to `witness`, too.
+    pub(crate) fn witnessed(self, witness: impl FnMut(&str, Seen<'_>) + Send + 'static) -> Self {
+        Self { witness: Some(Witness(Arc::new(Mutex::new(witness)))), ..self }
     }
 
     /// Adds a value as JSON.
@@ -47,6 +73,9 @@ impl ParameterSink {
     /// If it cannot be serialized, or needs more than what is left of the limit, its type's name
     /// is recorded instead. A panic in `T`'s `Serialize` is not caught.
     pub fn add_serialized<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) {
+        if let Some(witness) = &self.witness {
+            witness.see(name, Ok(&value));
+        }
         self.add_name(name);
         let start = self.text.len();
         let limit = start.saturating_add(self.remaining);
@@ -61,6 +90,9 @@ impl ParameterSink {
 
     /// Adds the name of a type in place of a value.
     pub fn add_opaque<T: ?Sized>(&mut self, name: &str) {
+        if let Some(witness) = &self.witness {
+            witness.see(name, Err(format!("<{}>", ShortTypeName::of::<T>())));
+        }
         self.add_name(name);
         self.add_type_name::<T>();
     }

@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 mod compressed;
+mod finite;
 
+use crate::secret;
 use compressed::CompressedJson;
 
 /// What a [`Serializer`] hands a payload's reader to.
@@ -123,8 +125,8 @@ pub struct ResultSerializer(Arc<dyn Serializer>);
 
 /// The serializer `json`, the default.
 ///
-/// Prefect reads its payloads with the serializer of that name. Numbers that are not finite have no JSON and become
-/// `null`.
+/// Prefect reads its payloads with the serializer of that name. Numbers that are not finite have no JSON: a value with
+/// one cannot be written.
 pub fn json() -> ResultSerializer {
     Json.into()
 }
@@ -180,9 +182,10 @@ impl ResultSerializer {
     ///
     /// # Errors
     ///
-    /// If the format cannot express the value.
+    /// If the format cannot express the value, or if a [`Secret`](crate::secret::Secret) is in it: its mask would be read
+    /// as the secret.
     pub fn dumps<T: Serialize + ?Sized>(&self, value: &T) -> Result<Vec<u8>, SerializationError> {
-        self.0.dumps(&value)
+        secret::refused(|| self.0.dumps(&value))
     }
 
     /// The value of `payload`.
@@ -233,7 +236,13 @@ impl Serializer for Json {
     }
 
     fn dumps(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, SerializationError> {
-        serde_json::to_vec(value).map_err(|err| SerializationError::write("json", err))
+        let payload =
+            serde_json::to_vec(value).map_err(|err| SerializationError::write("json", err))?;
+        // What is written as `null` may have been a number: only then is it worth to look again.
+        if payload.windows(4).any(|word| word == b"null") {
+            finite::check(value).map_err(|err| SerializationError::write("json", err))?;
+        }
+        Ok(payload)
     }
 
     fn loads(&self, payload: &[u8], visit: &mut Visit<'_>) -> Result<(), SerializationError> {

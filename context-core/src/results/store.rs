@@ -20,8 +20,9 @@ use crate::clock::Timestamp;
 /// Where results are written to and read from, and how. Cheap to clone.
 ///
 /// A store keeps what it has written or read in memory (at most a thousand records), and answers from there. So it does
-/// not see that *another process* has replaced or deleted such a record; expiration is always seen. Copies made with the
-/// `with_…` methods share that memory as long as they have the same storages.
+/// not see that *another process*, or another store made with `new`, has replaced or deleted such a record; expiration is
+/// always seen. Copies made with the `with_…` methods share that memory as long as they have the same storages. Tasks have
+/// stores of their own: to have one of them made anew, use `refresh_cache`.
 ///
 /// # Examples
 ///

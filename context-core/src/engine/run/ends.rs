@@ -223,6 +223,11 @@ impl Run {
         self.enter(now, Input::Resume);
     }
 
+    /// The time of the attempt counts from `now`.
+    pub(in crate::engine) const fn attempt_begins(&mut self, now: Timestamp) {
+        self.attempt_began = now;
+    }
+
     /// Puts the frame of the next attempt in place, after a delay.
     pub(in crate::engine) fn next_attempt(&mut self, now: Timestamp) {
         self.attempt_began = now;

@@ -2,19 +2,22 @@
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::json;
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
 
 use super::Run;
-use super::target::{Target, TaskTarget, encoded};
+use super::target::{Target, TaskTarget};
 use crate::cache::{KeyContext, KeyInputs};
 use crate::context::{FlowRunContext, Frame, ResultScope};
 use crate::definition::{CachingDefaults, Meta, Resolved, TaskExtra};
 use crate::parameters::{ParameterSink, Parameters};
 use crate::results::{IsolationLevel, ResultStore};
+use crate::secret::{self, MASK};
 use crate::settings::Settings;
+use crate::stack;
 use crate::state::{InvalidOption, RunError, panic_message};
 
 /// What a run does with its result.
@@ -31,9 +34,68 @@ pub(in crate::engine) struct Keep {
     pub(in crate::engine) isolation: Option<IsolationLevel>,
 }
 
-/// The arguments as key policies see them: whole, and without those that only their type's name stands for.
-pub(super) fn whole_arguments(encode: &dyn Fn(&mut ParameterSink)) -> Parameters {
-    encoded(usize::MAX, encode)
+/// All arguments of a call, for keys.
+#[derive(Clone, Debug, Default)]
+pub(in crate::engine) struct WholeArguments {
+    parameters: Parameters,
+    /// As key policies see them: as they are, since JSON makes different numbers one.
+    inputs: KeyInputs,
+}
+
+/// The arguments for keys. One with a [secret](crate::secret::Secret) in it is only the name of its type, as masks would
+/// make different arguments one.
+pub(super) fn whole_arguments(encode: &dyn Fn(&mut ParameterSink)) -> WholeArguments {
+    let inputs = Arc::new(Mutex::new(KeyInputs::new()));
+    let seen = inputs.clone();
+    let mut sink = ParameterSink::new(usize::MAX).witnessed(move |name, value| {
+        let mut inputs = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match value {
+            Ok(value) => inputs.add(name.to_owned(), value),
+            Err(of_type) => inputs.add_unserializable(name.to_owned(), opaque(&of_type)),
+        }
+    });
+    let parameters = secret::refused(|| {
+        encode(&mut sink);
+        sink.finish()
+    });
+    let inputs = std::mem::take(&mut *inputs.lock().unwrap_or_else(PoisonError::into_inner));
+    WholeArguments { parameters, inputs }
+}
+
+/// Why what only its type's name stands for cannot be hashed.
+fn opaque(of_type: &str) -> String {
+    format!("its type, `{of_type}`, cannot be serialized")
+}
+
+/// True if a secret in `value`, which was not refused, is masked.
+fn is_masked(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text == MASK,
+        Value::Array(elements) => elements.iter().any(is_masked),
+        Value::Object(members) => members.values().any(is_masked),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// True if a number in `value` may have been an integer that was too large to be read as one.
+fn is_rounded(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => {
+            number.is_f64() && number.as_f64().is_some_and(|n| n.abs() >= 2_f64.powi(63))
+        }
+        Value::Array(elements) => elements.iter().any(is_rounded),
+        Value::Object(members) => members.values().any(is_rounded),
+        Value::Null | Value::Bool(_) | Value::String(_) => false,
+    }
+}
+
+/// The parameters whose values tell one call from another.
+fn telling(parameters: &Parameters) -> Value {
+    let known = parameters.iter().enumerate();
+    let known = known.filter(|(at, (_, value))| {
+        !parameters.is_opaque(*at) && !is_masked(value) && !is_rounded(value)
+    });
+    known.map(|(_, (name, value))| (name.to_owned(), value.clone())).collect()
 }
 
 fn key_inputs(parameters: &Parameters) -> KeyInputs {
@@ -41,8 +103,11 @@ fn key_inputs(parameters: &Parameters) -> KeyInputs {
     for (position, (name, value)) in parameters.iter().enumerate() {
         let name = name.to_owned();
         if parameters.is_opaque(position) {
-            let reason = format!("its type, {value}, cannot be serialized");
-            inputs.add_unserializable(name, reason.replace('"', "`"));
+            inputs.add_unserializable(name, opaque(value.as_str().unwrap_or_default()));
+        } else if is_masked(value) {
+            inputs.add_unserializable(name, "it holds a secret, which is masked".to_owned());
+        } else if is_rounded(value) {
+            inputs.add_unserializable(name, "JSON has rounded a large number in it".to_owned());
         } else {
             inputs.add(name, value);
         }
@@ -190,9 +255,23 @@ impl Run {
 
     fn policy_key(&self, task: &TaskTarget, resolved: &Resolved) -> Option<String> {
         let policy = resolved.policy.as_ref().filter(|policy| !policy.is_no_cache())?;
-        let arguments = self.steps().and_then(|steps| steps.arguments.clone());
-        let inputs = key_inputs(&arguments.unwrap_or_default());
+        let none = KeyInputs::new();
+        let arguments = self.steps().and_then(|steps| steps.arguments.as_ref());
+        let inputs = arguments.map_or(&none, |arguments| &arguments.inputs);
         let flow = self.frame().and_then(|frame| frame.flow());
+        let lost = |flow: &FlowRunContext| {
+            flow.parameters().is_empty() && !flow.definition().meta().parameters.is_empty()
+        };
+        if policy.is_of_flow_parameters() && flow.is_some_and(lost) {
+            // The others of a compound would give runs of different parameters one key.
+            if first_time(self.meta(), "no flow parameters") {
+                tracing::warn!(
+                    "results of `{}` are not kept where the client wants no parameters, as its `cache_policy` depends on those of the flow",
+                    self.function(),
+                );
+            }
+            return None;
+        }
         let wanted = flow.filter(|_| policy.uses_flow_parameters());
         let flow_parameters = wanted.map(|flow| key_inputs(flow.parameters()));
         let task_key = task.definition.task_key();
@@ -202,10 +281,16 @@ impl Run {
             task_name: task.options().task_name(task.definition),
             task_key: &task_key,
             source: Some(task.definition.code_source()),
-            inputs: &inputs,
+            inputs,
             flow_parameters: flow_parameters.as_ref(),
         };
-        let made = catch_unwind(AssertUnwindSafe(|| policy.compute_key(&context)));
+        let made = || catch_unwind(AssertUnwindSafe(|| policy.compute_key(&context)));
+        let made = if policy.has_function() {
+            // The user's code, in the run's own context. The run's transaction is not there yet.
+            stack::within(Some(Frame::with_transaction(self.frame(), None)), made)
+        } else {
+            made()
+        };
         let problem = match made {
             Ok(Ok(key)) => return key,
             Ok(Err(error)) => error.to_string(),
@@ -218,7 +303,13 @@ impl Run {
 
     /// What the fields of a storage key may name.
     fn storage_key_fields(&self, task: &TaskTarget) -> Parameters {
-        let arguments = self.steps().and_then(|steps| steps.arguments.clone());
+        let arguments = self.steps().and_then(|steps| steps.arguments.as_ref());
+        let mut parameters = arguments.map_or(Value::Null, |given| telling(&given.parameters));
+        if let (Some(given), Value::Object(parameters)) = (arguments, &mut parameters) {
+            // Numbers that JSON does not have are all `null` in it.
+            let is_json = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_ok();
+            parameters.retain(|name, _| given.inputs.text(name).is_ok_and(is_json));
+        }
         let frame = self.frame();
         let flow = frame.and_then(|frame| frame.flow());
         let deployment = frame.and_then(|frame| frame.deployment());
@@ -229,7 +320,7 @@ impl Run {
                 "flow_name": flow.flow_name(),
                 "run_count": flow.run_count(),
                 "tags": flow.tags(),
-                "parameters": flow.parameters(),
+                "parameters": telling(flow.parameters()),
                 "parent_flow_run_id": flow.parent_flow_run_id(),
                 "root_flow_run_id": flow.root_flow_run_id(),
             })
@@ -244,14 +335,9 @@ impl Run {
         let deployment = deployment.map(
             |deployment| json!({ "id": deployment.id(), "parameters": deployment.parameters() }),
         );
-        let parameters: serde_json::Map<_, _> = arguments
-            .unwrap_or_default()
-            .iter()
-            .map(|(name, value)| (name.to_owned(), value.clone()))
-            .collect();
         let none = || json!({});
         Parameters::from_iter([
-            ("parameters", parameters.into()),
+            ("parameters", parameters),
             ("flow_run", flow_run.unwrap_or_else(none)),
             ("task_run", task_run),
             ("deployment", deployment.unwrap_or_else(none)),

@@ -1,7 +1,7 @@
 //! Hooks and retry conditions of a run, called with its frame in place.
 
 use crate::clock::Timestamp;
-use crate::context::Context as Ambient;
+use crate::context::{Context as Ambient, Frame};
 use crate::definition::{Moment, RetryCondition};
 use crate::engine::machine::Then;
 use crate::engine::run::{Fault, Run, Told};
@@ -34,10 +34,18 @@ impl Run {
         }
     }
 
+    /// The run's own context. A task's hooks are outside of its transaction, which may not be there yet or be over.
+    fn surroundings_of_hooks(&self) -> Ambient {
+        if self.is_task() {
+            return Ambient::of(Some(&Frame::with_transaction(self.frame(), None)));
+        }
+        Ambient::of(self.frame())
+    }
+
     async fn call_each<A: Clone + Send + 'static>(&self, hooks: Vec<Hook<A>>, told: A) {
         for hook in hooks {
             // In the run's own context; not borrowed from the run, which must be free to move.
-            let surroundings = Ambient::of(self.frame());
+            let surroundings = self.surroundings_of_hooks();
             let name = hook.name();
             let told = told.clone();
             let called = surroundings.scope(async move { hook.call(told).await }).await;
@@ -53,7 +61,7 @@ impl Run {
         let state = fault.seen_by_condition(now);
         let Some((condition, arguments)) = self.retry_condition(state) else { return true };
         let name = RetryCondition::name(&condition);
-        let surroundings = Ambient::of(self.frame());
+        let surroundings = self.surroundings_of_hooks();
         match surroundings.scope(async move { condition.call(arguments).await }).await {
             Ok(answer) => answer,
             Err(problem) => {

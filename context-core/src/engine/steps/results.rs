@@ -1,10 +1,10 @@
 //! Results and transactions of attempts: what is there already, what is written, what is undone.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Stepped, Steps};
 use crate::clock::Timestamp;
-use crate::context::{AttemptEnd, Context as Ambient, Frame};
+use crate::context::{AttemptEnd, Context as Ambient, Frame, abandon_transaction};
 use crate::engine::machine::Input;
 use crate::engine::run::{Keep, Run};
 use crate::results::ResultSerializer;
@@ -155,12 +155,15 @@ impl Run {
         if frame.task().is_none() || !self.is_task() {
             return;
         }
-        self.outside(async move {
+        let outside = Frame::with_transaction(Some(&frame), None);
+        let leaving = async move {
             if let Some(live) = frame.task() {
                 live.transactions.leave(end).await;
             }
-        })
-        .await;
+        };
+        let mut left = Left { frame: self.frame(), outside: &outside, left: false };
+        Ambient::of(Some(&outside)).scope(leaving).await;
+        left.left = true;
     }
 
     /// Runs `work` with the run's frame in place, but outside all transactions: what hooks call is not part of any.
@@ -191,6 +194,26 @@ impl Run {
 
     pub(super) fn steps_or_default(&mut self) -> &mut Steps {
         self.steps_slot().get_or_insert_default()
+    }
+}
+
+/// Gives the transaction of an attempt up if the run is dropped while it is being left: what is half committed is undone.
+struct Left<'a> {
+    frame: Option<&'a Arc<Frame>>,
+    outside: &'a Arc<Frame>,
+    left: bool,
+}
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        if self.left {
+            return;
+        }
+        let own =
+            self.frame.and_then(|frame| frame.task()).and_then(|live| live.transactions.own());
+        if let Some(own) = own {
+            abandon_transaction(own, self.outside);
+        }
     }
 }
 
