@@ -2,7 +2,12 @@
 //! runs as `#[context::main]` would run it, and sends it a real signal.
 
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "small programs under test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::unused_async,
+    reason = "small programs under test"
+)]
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::ExitStatusExt as _;

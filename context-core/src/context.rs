@@ -18,6 +18,7 @@
 //! The table is data: [`ContextModel::POLICY`]. This module knows nothing of how runs are executed.
 
 mod assets;
+mod attention;
 mod capture;
 mod client;
 mod clock;
@@ -55,8 +56,9 @@ pub use tags::{TagScope, TagsBlock, TagsContext, TagsGuard, enter_tags};
 pub use task_run::TaskRunContext;
 pub use transaction::{get_transaction, transaction};
 
+pub(crate) use attention::Attention;
 pub(crate) use flow_run::FlowRunData;
-pub(crate) use frame::{Attention, Frame, LiveTask, TaskDetails};
+pub(crate) use frame::{Frame, LiveTask, TaskDetails};
 pub(crate) use ledger::Ledger;
 pub(crate) use results::ResultScope;
 pub(crate) use submissions::Ticket;

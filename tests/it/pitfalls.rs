@@ -305,7 +305,7 @@ fn a_number_that_is_not_finite_is_not_kept() {
 }
 
 async fn slow_hook(_: &'static TaskDefinition, _: TaskRun, _: State) {
-    tokio::time::sleep(Duration::from_millis(300)).await
+    tokio::time::sleep(Duration::from_millis(300)).await;
 }
 
 #[tokio::test]

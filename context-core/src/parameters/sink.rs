@@ -39,7 +39,10 @@ pub struct ParameterSink {
 
 /// Sees every argument as it is, before JSON loses what it cannot say.
 #[derive(Clone)]
-struct Witness(Arc<Mutex<dyn FnMut(&str, Seen<'_>) + Send>>);
+struct Witness(Arc<Mutex<See>>);
+
+/// What is called with each argument.
+type See = dyn FnMut(&str, Seen<'_>) + Send;
 
 /// An argument, or the name of its type if it is not `Serialize`.
 pub(crate) type Seen<'a> = Result<&'a dyn erased_serde::Serialize, String>;

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::super::{ContextModel, LiveTask, TagsContext};
 use super::*;
 use crate::clock::Timestamp;
+use crate::definition::TaskDefinition;
 use crate::definition::{Meta, TaskOptions};
 use crate::results::{LockManager as _, MemoryLockManager, ResultStore, Storage};
 use crate::transaction::TransactionState::{self, Active, Committed, RolledBack, Staged};

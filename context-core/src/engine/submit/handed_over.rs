@@ -37,7 +37,7 @@ pub(super) fn hand_over<H, Args>(
     if is_ready {
         match waiting.resolve() {
             Ok((run, owned)) => {
-                ledger.submissions().abortable(ticket, submit(run, owned, publisher))
+                ledger.submissions().abortable(ticket, submit(run, owned, publisher));
             }
             Err(unready) => {
                 publisher.publish_unready(*unready);
