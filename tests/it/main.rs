@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::unused_async, reason = "small programs under test")]
 
 mod assets;
+mod bookkeeping;
 mod caching;
 mod cancellation;
 mod current_run;

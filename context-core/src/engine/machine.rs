@@ -135,6 +135,11 @@ impl Machine {
         self.phase = Phase::Ended;
     }
 
+    /// Since when an attempt is running, if one is.
+    pub(super) fn running_since(&self) -> Option<Timestamp> {
+        matches!(self.phase, Phase::Running).then_some(self.last)
+    }
+
     /// When the last state was entered.
     pub(super) const fn last(&self) -> Timestamp {
         self.last

@@ -48,6 +48,8 @@ pub(super) struct Run {
     /// Before the run begins: what surrounds the call. Then: the frame of the present attempt.
     presence: Presence<Frame>,
     attempt_began: Timestamp,
+    /// How long it was running so far; not counted where nobody sees its states.
+    run_time: Duration,
     keeps_state: bool,
     /// True if a client may have to be told of its states.
     told: bool,
@@ -205,6 +207,7 @@ impl Run {
             target,
             presence,
             attempt_began: Timestamp::from_nanos(0),
+            run_time: Duration::ZERO,
             keeps_state: false,
             unseen: false,
             returned_state: false,

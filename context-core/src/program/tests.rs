@@ -27,6 +27,8 @@ fn flow_run() {
     let client = Client::process_default();
     for state_type in [StateType::Pending, StateType::Completed] {
         client.record(&RunEvent::FlowRun(FlowRunEvent {
+            end_time: None,
+            total_run_time: Duration::ZERO,
             id: FlowRunId::from(uuid::Uuid::from_u128(1)),
             name: "brave-otter",
             flow_name: "crawl",

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -46,6 +47,10 @@ pub struct FlowRunEvent<'a> {
     pub run_count: u32,
     /// When the run was first `Running`.
     pub start_time: Option<Timestamp>,
+    /// When the run ended, if it has ended and was ever `Running`.
+    pub end_time: Option<Timestamp>,
+    /// How long it was `Running`, all attempts together.
+    pub total_run_time: Duration,
     /// The state it entered.
     pub state: &'a State,
 }
@@ -81,6 +86,12 @@ pub struct TaskRunEvent<'a> {
     pub run_count: u32,
     /// When the run was first `Running`.
     pub start_time: Option<Timestamp>,
+    /// When the run ended, if it has ended and was ever `Running`.
+    pub end_time: Option<Timestamp>,
+    /// How long it was `Running`, all attempts together.
+    pub total_run_time: Duration,
+    /// Which attempt of its flow run it belongs to; 0 outside a flow run.
+    pub flow_run_run_count: u32,
     /// The state it entered.
     pub state: &'a State,
 }

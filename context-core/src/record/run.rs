@@ -1,5 +1,7 @@
 //! Runs as records: what is known of a run at one moment, owned.
 
+use std::time::Duration;
+
 use super::event::DynamicKey;
 use super::{FlowRunEvent, TaskInputs, TaskRunEvent};
 use crate::clock::Timestamp;
@@ -28,6 +30,10 @@ pub struct FlowRun {
     pub run_count: u32,
     /// When the run was first `Running`.
     pub start_time: Option<Timestamp>,
+    /// When the run ended, if it has ended and was ever `Running`.
+    pub end_time: Option<Timestamp>,
+    /// How long it was `Running`, all attempts together.
+    pub total_run_time: Duration,
 }
 
 /// A task run as it was when it entered a state.
@@ -61,6 +67,12 @@ pub struct TaskRun {
     pub run_count: u32,
     /// When the run was first `Running`.
     pub start_time: Option<Timestamp>,
+    /// When the run ended, if it has ended and was ever `Running`.
+    pub end_time: Option<Timestamp>,
+    /// How long it was `Running`, all attempts together.
+    pub total_run_time: Duration,
+    /// Which attempt of its flow run it belongs to; 0 outside a flow run.
+    pub flow_run_run_count: u32,
 }
 
 impl From<&FlowRunEvent<'_>> for FlowRun {
@@ -75,6 +87,8 @@ impl From<&FlowRunEvent<'_>> for FlowRun {
             parameters: event.parameters.clone(),
             run_count: event.run_count,
             start_time: event.start_time,
+            end_time: event.end_time,
+            total_run_time: event.total_run_time,
         }
     }
 }
@@ -107,6 +121,9 @@ impl From<&TaskRunEvent<'_>> for TaskRun {
             parameters: event.parameters.clone(),
             run_count: event.run_count,
             start_time: event.start_time,
+            end_time: event.end_time,
+            total_run_time: event.total_run_time,
+            flow_run_run_count: event.flow_run_run_count,
         }
     }
 }

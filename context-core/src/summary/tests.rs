@@ -97,6 +97,8 @@ impl Story {
     fn flow(&self, id: u128, parent: Option<u128>, state: &State, run_count: u32) {
         let start_time = state.is_terminal().then_some(Timestamp::UNIX_EPOCH);
         self.recorder.record(&RunEvent::FlowRun(FlowRunEvent {
+            end_time: None,
+            total_run_time: std::time::Duration::ZERO,
             id: flow_id(id),
             name: if id == 1 { "brave-otter" } else { "quiet-cat" },
             flow_name: if id == 1 { "crawl" } else { "report" },
@@ -136,6 +138,9 @@ impl Story {
     fn tell(&self, task: &Task<'_>, start_time: Option<Timestamp>) {
         let id = task_id(task.id);
         self.recorder.record(&RunEvent::TaskRun(TaskRunEvent {
+            end_time: None,
+            total_run_time: std::time::Duration::ZERO,
+            flow_run_run_count: 1,
             id,
             name: task.name.map_or(RunName::Derived(task.task, id), RunName::Custom),
             task_name: task.task,
@@ -590,6 +595,9 @@ fn cost_of_an_end() {
     let run = |id: u128, parent: Option<u128>| {
         let id = task_id(id);
         story.recorder.record(&RunEvent::TaskRun(TaskRunEvent {
+            end_time: None,
+            total_run_time: std::time::Duration::ZERO,
+            flow_run_run_count: 1,
             id,
             name: RunName::Derived("fetch", id),
             task_name: "fetch",

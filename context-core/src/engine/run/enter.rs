@@ -36,7 +36,11 @@ impl Run {
         input: Input,
         error: Option<RunError>,
     ) -> Option<(State, Then)> {
+        let running_since = self.machine.running_since();
         let (state, then) = self.machine.step(now, input)?;
+        if let Some(since) = running_since {
+            self.run_time += state.timestamp().since(since);
+        }
         let mut state = self.seal(state);
         if let Some(error) = error {
             state = state.with_error(error);

@@ -1,5 +1,6 @@
 //! Telling the recorder: views of a run for its events.
 
+use crate::clock::Timestamp;
 use crate::context::{AssetContext, FlowRunContext, Frame, TaskDetails};
 use crate::definition::{
     FlowHook, FlowHookArguments, Moment, RetryCondition, TaskHook, TaskHookArguments,
@@ -84,6 +85,8 @@ impl Run {
             parameters: context.parameters(),
             run_count: self.machine.run_count(),
             start_time: flow.start_time,
+            end_time: ended_at(flow.start_time, state),
+            total_run_time: self.run_time,
             state,
         }
     }
@@ -118,6 +121,11 @@ impl Run {
             parameters: details.map_or(&Parameters::EMPTY, |details| &details.parameters),
             run_count: self.machine.run_count(),
             start_time: task.start_time,
+            end_time: ended_at(task.start_time, state),
+            total_run_time: self.run_time,
+            flow_run_run_count: frame
+                .and_then(|frame| frame.flow())
+                .map_or(0, FlowRunContext::run_count),
             state,
         }
     }
@@ -146,6 +154,9 @@ impl Run {
             parameters: &Parameters::EMPTY,
             run_count: self.machine.run_count(),
             start_time: flow.start_time,
+            end_time: ended_at(flow.start_time, state),
+            total_run_time: self.run_time,
+            flow_run_run_count: stand_in.run_count,
             state,
         }
     }
@@ -214,6 +225,11 @@ impl Run {
         let run = TaskRun::from(&self.task_event(task, &state));
         Some((condition, (task.definition, run, state)))
     }
+}
+
+/// When a run has ended that has entered `state`.
+fn ended_at(start_time: Option<Timestamp>, state: &State) -> Option<Timestamp> {
+    start_time.filter(|_| state.is_terminal()).map(|_| state.timestamp())
 }
 
 static NO_INPUTS: TaskInputs = TaskInputs::new();

@@ -50,6 +50,8 @@ pub(super) struct StandIn {
     /// The number of this call among the calls of the same flow.
     pub(super) count: u32,
     pub(super) flow_run_id: FlowRunId,
+    /// Which attempt of that.
+    pub(super) run_count: u32,
     pub(super) parent: Option<TaskRunId>,
 }
 
@@ -152,6 +154,7 @@ impl FlowTarget {
             id: TaskRunId::generate(now),
             count: outer.ledger().count_subflow(self.definition),
             flow_run_id: outer.id(),
+            run_count: outer.run_count(),
             parent: frame.and_then(|frame| frame.caller()),
         });
         let runner = match self.runner {
