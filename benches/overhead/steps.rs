@@ -1,5 +1,7 @@
 //! What is measured of runs that do more than their attempts: caches, hooks, transactions.
 
+#![expect(clippy::unused_async, reason = "a function that does nothing shows what its call costs")]
+
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
