@@ -48,8 +48,6 @@ pub(super) struct Run {
     /// Before the run begins: what surrounds the call. Then: the frame of the present attempt.
     presence: Presence<Frame>,
     attempt_began: Timestamp,
-    /// How long it was running so far; not counted where nobody sees its states.
-    run_time: Duration,
     keeps_state: bool,
     /// True if a client may have to be told of its states.
     told: bool,
@@ -76,6 +74,8 @@ struct Rare {
     span: Option<Span>,
     /// The last state, for whoever hands it on; kept only on request.
     last_state: Option<State>,
+    /// How long the run was running so far; not counted where nobody sees its states.
+    run_time: Duration,
 }
 
 impl Rare {
@@ -207,7 +207,6 @@ impl Run {
             target,
             presence,
             attempt_began: Timestamp::from_nanos(0),
-            run_time: Duration::ZERO,
             keeps_state: false,
             unseen: false,
             returned_state: false,
@@ -239,6 +238,11 @@ impl Run {
     pub(super) fn take_state(&mut self) -> Option<State> {
         let last = self.rare.as_mut().and_then(|rare| rare.last_state.take());
         last.or_else(|| self.machine.completed())
+    }
+
+    /// How long it was running so far.
+    fn run_time(&self) -> Duration {
+        self.rare.as_ref().map_or(Duration::ZERO, |rare| rare.run_time)
     }
 
     /// The run in the log, if anybody reads that.

@@ -39,7 +39,7 @@ impl Run {
         let running_since = self.machine.running_since();
         let (state, then) = self.machine.step(now, input)?;
         if let Some(since) = running_since {
-            self.run_time += state.timestamp().since(since);
+            self.rare.get_or_insert_default().run_time += state.timestamp().since(since);
         }
         let mut state = self.seal(state);
         if let Some(error) = error {

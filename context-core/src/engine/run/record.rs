@@ -86,7 +86,7 @@ impl Run {
             run_count: self.machine.run_count(),
             start_time: flow.start_time,
             end_time: ended_at(flow.start_time, state),
-            total_run_time: self.run_time,
+            total_run_time: self.run_time(),
             state,
         }
     }
@@ -122,7 +122,7 @@ impl Run {
             run_count: self.machine.run_count(),
             start_time: task.start_time,
             end_time: ended_at(task.start_time, state),
-            total_run_time: self.run_time,
+            total_run_time: self.run_time(),
             flow_run_run_count: frame
                 .and_then(|frame| frame.flow())
                 .map_or(0, FlowRunContext::run_count),
@@ -155,7 +155,7 @@ impl Run {
             run_count: self.machine.run_count(),
             start_time: flow.start_time,
             end_time: ended_at(flow.start_time, state),
-            total_run_time: self.run_time,
+            total_run_time: self.run_time(),
             flow_run_run_count: stand_in.run_count,
             state,
         }
