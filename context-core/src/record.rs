@@ -11,6 +11,7 @@
 mod client;
 mod event;
 mod memory;
+mod orchestrator;
 mod run;
 
 use std::fmt::Debug;
@@ -20,7 +21,13 @@ pub use event::{
     AssetEvent, DynamicKey, FlowRunEvent, RunEvent, RunName, RunTags, TaskInputs, TaskRunEvent,
 };
 pub use memory::{MemoryRecorder, Recorded};
+pub use orchestrator::{
+    Answer, Decision, Held, NewFlowRun, NewStandIn, OrchestrationError, Orchestrator,
+    RegisteredFlowRun,
+};
 pub use run::{FlowRun, TaskRun};
+
+pub use crate::runner::Cancellation;
 
 /// What a recorder wants to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ mod slots;
 mod task_runner;
 
 mod block_on;
+mod cancellation;
 mod interrupt;
 mod time;
 
@@ -24,6 +25,8 @@ use tokio::runtime::{Builder, EnterGuard, Handle, Runtime, RuntimeFlavor};
 use tokio::task::JoinHandle;
 
 pub(crate) use block_on::block_on;
+pub use cancellation::Cancellation;
+pub(crate) use cancellation::Cancelled;
 pub(crate) use interrupt::{
     Interrupt, Interrupted, Interruptible, check as check_interrupt, end_as, interrupted, noted,
     tell as tell_of_interrupt, watch,

@@ -13,6 +13,7 @@ use crate::id::{FlowRunId, TaskRunId};
 use crate::names::random_flow_run_name;
 use crate::parameters::Parameters;
 use crate::record::RunTags;
+use crate::runner::Cancellation;
 use crate::secret::Secrets;
 use crate::stack;
 use crate::tags::{TagNode, TagSet};
@@ -52,6 +53,8 @@ pub(crate) struct FlowRunData {
     pub(crate) tags: Option<Arc<TagNode>>,
     /// What the calling flow run says about prints.
     pub(crate) log_prints: Option<bool>,
+    /// The wish that the run ends, if anybody can have it.
+    pub(crate) cancellation: Option<Cancellation>,
     pub(crate) ledger: Arc<Ledger>,
 }
 

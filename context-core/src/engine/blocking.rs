@@ -80,7 +80,7 @@ fn after_attempt<R>(
     let (value, verdict) = match ended {
         Ok(Some(ended)) => ended,
         Ok(None) => return Err(run.arguments_are_gone()),
-        Err(payload) => crash(run, payload),
+        Err(payload) => return Ok((crash(run, payload), None)),
     };
     let next = match judged(run, &value, verdict, glue) {
         Ok(verdict) => {
@@ -180,7 +180,10 @@ fn settle(run: &mut Run, verdict: Result<(), Box<Verdict>>) -> Next {
 
 #[cold]
 fn delayed(run: &mut Run, delay: Duration) -> Next {
-    runner::pause_blocking(delay);
+    match run.cancellation() {
+        Some(wish) => drop(runner::blocking(|| wish.wait(delay))),
+        None => runner::pause_blocking(delay),
+    }
     if run.has_steps() {
         return stepped(run, steps::reopen);
     }
@@ -202,10 +205,9 @@ fn stepped(run: &mut Run, step: impl FnOnce(Run) -> Stepping) -> Next {
 }
 
 #[cold]
-fn crash(run: &mut Run, payload: Box<dyn Any + Send>) -> ! {
+fn crash(run: &mut Run, payload: Box<dyn Any + Send>) -> Next {
     if run.needs_steps(true) {
-        drop(stepped(run, |run| steps::close(run, Ended::Panicked(payload))));
-        unreachable!("a run that has crashed goes on panicking")
+        return stepped(run, |run| steps::close(run, Ended::Panicked(payload)));
     }
     run.crash(&*payload);
     resume_unwind(payload)

@@ -142,12 +142,13 @@ where
     match polled {
         Ok(None) => this.driver.arguments_are_gone(),
         Ok(Some((Poll::Pending, _))) => {
-            if !this.driver.timed_out(cx) {
-                return Some(Poll::Pending);
-            }
+            let cut = match this.driver.cut_short(cx) {
+                Some(cut) => cut,
+                None => return Some(Poll::Pending),
+            };
             let attempt = &mut this.attempt;
             this.driver.run.within(|| attempt.set(None));
-            this.driver.time_out();
+            this.driver.cut(cut);
         }
         Ok(Some((Poll::Ready(value), verdict))) => {
             keep(&mut this.driver.run, *this.glue, &value, &verdict);

@@ -130,6 +130,41 @@ impl Machine {
         self.last = now.next_after(self.last.next_after(self.last));
     }
 
+    /// What [`step`](Self::step) would do if a failure of the present attempt were final: the machine after it, the state,
+    /// and what is to be done then. For runs whose retries are decided elsewhere.
+    pub(super) fn propose(&self, now: Timestamp, input: Input) -> Option<(Self, State, Then)> {
+        let mut after = self.clone();
+        after.forbid_retries();
+        let (state, then) = after.step(now, input)?;
+        after.retries = self.retries;
+        Some((after, state, then))
+    }
+
+    /// Takes over when the state was entered that it has stepped into.
+    pub(super) const fn entered_at(&mut self, at: Timestamp) {
+        self.last = at;
+    }
+
+    /// Enters a state that was decided about elsewhere. `None` if a run cannot go on from it by itself; then it has ended.
+    pub(super) fn adopt(&mut self, now: Timestamp, state: &State) -> Option<Then> {
+        self.last = state.timestamp();
+        let (phase, then) = match state.state_type() {
+            StateType::Scheduled => {
+                let due = state.scheduled_time().unwrap_or(now);
+                (Phase::AwaitingRetry, Some(Then::Delay(due.since(now))))
+            }
+            StateType::Completed
+            | StateType::Failed
+            | StateType::Cancelled
+            | StateType::Crashed => (Phase::Ended, Some(Then::End)),
+            StateType::Pending | StateType::Running | StateType::Paused | StateType::Cancelling => {
+                (Phase::Ended, None)
+            }
+        };
+        self.phase = phase;
+        then
+    }
+
     /// Ends it without a state.
     pub(super) const fn bury(&mut self) {
         self.phase = Phase::Ended;

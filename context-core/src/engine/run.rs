@@ -4,6 +4,7 @@
 //! Both drivers use it and add only how they wait. User code runs inside [`Run::within`], where the run's frame is in
 //! place. The one exception is `Serialize` of parameters, which runs where the function is called, before there is a run.
 
+mod agree;
 mod begin;
 mod ends;
 mod enter;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use tracing::Span;
 
 use self::keep::whole_arguments;
-use self::target::{FlowTarget, Target, TaskTarget, parameters_only};
+use self::target::{FlowTarget, Orchestrated, Target, TaskTarget, parameters_only};
 use super::machine::{Machine, Subject};
 use super::steps::{self, Steps};
 use crate::clock::Timestamp;
@@ -33,6 +34,7 @@ use crate::record::{Client, RunTags, TaskInputs};
 use crate::stack::{self, Presence};
 use crate::state::{RunError, State};
 
+pub(super) use agree::Agreed;
 pub(super) use ends::{Fault, Judged};
 pub(super) use keep::{Keep, WholeArguments};
 pub(super) use record::Told;
@@ -183,8 +185,13 @@ impl Run {
             context: None,
             start_time: None,
             stand_in: None,
+            orchestrated: None,
         };
         let presence = Presence::new(stack::current::<Frame>());
+        let target = Frame::with_client(presence.frame(), |client| FlowTarget {
+            orchestrated: client.orchestrator().map(Orchestrated::by),
+            ..target
+        });
         let attention = Frame::attention(presence.frame());
         let target = Target::Flow(Box::new(target));
         Self::new(Machine::new(Subject::Flow), target, presence, attention, None)

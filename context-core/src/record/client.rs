@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock, RwLock};
 
-use super::{Interest, MemoryRecorder, Recorder, RunEvent};
+use super::{Interest, MemoryRecorder, Orchestrator, Recorder, RunEvent};
 
 /// A cheap handle to a recorder, or to several.
 ///
@@ -22,9 +22,17 @@ use super::{Interest, MemoryRecorder, Recorder, RunEvent};
 #[derive(Clone)]
 pub struct Client(Option<Arc<Recorders>>);
 
+#[derive(Clone)]
 struct Recorders {
     interest: Interest,
     list: Vec<Arc<dyn Recorder>>,
+    orchestrator: Option<Arc<dyn Orchestrator>>,
+}
+
+impl Recorders {
+    const fn none(interest: Interest) -> Self {
+        Self { interest, list: Vec::new(), orchestrator: None }
+    }
 }
 
 /// What runs outside every client context are recorded by; the entry point of a program may replace it.
@@ -33,8 +41,7 @@ static DEFAULT: LazyLock<RwLock<Client>> = LazyLock::new(|| RwLock::new(Client::
 impl Client {
     /// A client of `recorder`.
     pub fn new(recorder: Arc<dyn Recorder>) -> Self {
-        let interest = recorder.interest();
-        Self(Some(Arc::new(Recorders { interest, list: vec![recorder] })))
+        Self::off().and(recorder)
     }
 
     /// A client that keeps everything in memory, and what it keeps it in.
@@ -53,19 +60,32 @@ impl Client {
     /// A client that records nothing but keeps a run's own parameters readable: the default.
     pub fn local() -> Self {
         let interest = Interest { every_state: false, parameters: true };
-        Self(Some(Arc::new(Recorders { interest, list: Vec::new() })))
+        Self(Some(Arc::new(Recorders::none(interest))))
     }
 
     /// The same client with one more recorder.
     #[must_use]
     pub fn and(&self, recorder: Arc<dyn Recorder>) -> Self {
-        let (interest, mut list) = match &self.0 {
-            Some(recorders) => (recorders.interest, recorders.list.clone()),
-            None => (Interest::ENDS, Vec::new()),
-        };
-        let interest = interest.or(recorder.interest());
-        list.push(recorder);
-        Self(Some(Arc::new(Recorders { interest, list })))
+        let mut recorders = self.recorders();
+        recorders.interest = recorders.interest.or(recorder.interest());
+        recorders.list.push(recorder);
+        Self(Some(Arc::new(recorders)))
+    }
+
+    /// The same client under which `orchestrator` decides about flow runs.
+    #[must_use]
+    pub fn with_orchestrator(&self, orchestrator: Arc<dyn Orchestrator>) -> Self {
+        let orchestrator = Some(orchestrator);
+        Self(Some(Arc::new(Recorders { orchestrator, ..self.recorders() })))
+    }
+
+    fn recorders(&self) -> Recorders {
+        self.0.as_deref().map_or_else(|| Recorders::none(Interest::ENDS), Clone::clone)
+    }
+
+    /// Who decides about flow runs, if not the engine.
+    pub fn orchestrator(&self) -> Option<&Arc<dyn Orchestrator>> {
+        self.0.as_ref()?.orchestrator.as_ref()
     }
 
     /// The client of runs outside every client context.

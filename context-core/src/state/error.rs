@@ -111,6 +111,22 @@ pub enum RunErrorKind {
         /// The state's name.
         state: String,
     },
+    /// Whoever decides about the run's states has it stop.
+    #[error("{run} was stopped: {reason}")]
+    Aborted {
+        /// Which run.
+        run: String,
+        /// Why.
+        reason: String,
+    },
+    /// Whoever decides about the run's states could not be asked.
+    #[error("{run} cannot go on: {problem}")]
+    Orchestration {
+        /// Which run.
+        run: String,
+        /// What went wrong.
+        problem: String,
+    },
     /// An operation needs a run, and none is active.
     #[error(transparent)]
     MissingContext(MissingContext),

@@ -52,6 +52,14 @@ enum Stage {
     Done,
 }
 
+/// Why an attempt is dropped before it gives a value.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Cut {
+    TimedOut,
+    /// Somebody wants the run to end.
+    Cancelled,
+}
+
 /// What the end of a run waits for.
 struct Drain {
     /// What the value says; nothing if it is to be asked again.
@@ -110,8 +118,8 @@ impl Driver {
                 Stage::Draining(drain) => {
                     if drain.idle.as_mut().poll(cx).is_pending() {
                         // The time that submitted runs take is the run's, too.
-                        if self.timed_out(cx) {
-                            self.time_out();
+                        if let Some(cut) = self.cut_short(cx) {
+                            self.cut(cut);
                             continue;
                         }
                         return Step::Wait;
@@ -145,7 +153,9 @@ impl Driver {
                     }
                 }
                 Stage::Delayed(sleep) => {
-                    if sleep.as_mut().poll(cx).is_pending() {
+                    if sleep.as_mut().poll(cx).is_pending()
+                        && self.run.poll_cancelled(cx).is_pending()
+                    {
                         return Step::Wait;
                     }
                     if self.run.has_steps() {
@@ -250,16 +260,23 @@ impl Driver {
         };
     }
 
-    /// After a poll that gave nothing: true if the attempt has run out of time and is to be dropped.
-    pub(super) fn timed_out(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(deadline) = &mut self.deadline else { return false };
-        deadline.as_mut().poll(cx).is_ready()
+    /// After a poll that gave nothing: why the attempt is to be dropped, if it is.
+    pub(super) fn cut_short(&mut self, cx: &mut Context<'_>) -> Option<Cut> {
+        if self.run.poll_cancelled(cx).is_ready() {
+            return Some(Cut::Cancelled);
+        }
+        let deadline = self.deadline.as_mut()?;
+        deadline.as_mut().poll(cx).is_ready().then_some(Cut::TimedOut)
     }
 
+    /// Ends an attempt that was dropped.
     #[cold]
-    pub(super) fn time_out(&mut self) {
+    pub(super) fn cut(&mut self, cut: Cut) {
         self.deadline = None;
         self.run.abort_submissions();
+        if matches!(cut, Cut::Cancelled) {
+            return self.hand_over(|run| steps::close(run, Ended::Cancelled));
+        }
         if self.run.needs_steps(true) {
             return self.hand_over(|run| steps::close(run, Ended::TimedOut));
         }

@@ -21,12 +21,16 @@ use crate::state::{RunError, RunErrorKind};
 
 impl Run {
     /// Creates the run: `Pending`.
+    ///
+    /// Not a flow run that is to be registered first; [`steps::open`](crate::engine::steps::open) does that.
     pub(in crate::engine) fn create(&mut self) {
-        self.create_at(Timestamp::now());
+        if self.orchestrator().is_none() {
+            self.create_at(Timestamp::now());
+        }
     }
 
     #[inline(always)]
-    fn create_at(&mut self, now: Timestamp) {
+    pub(super) fn create_at(&mut self, now: Timestamp) {
         let frame = self.presence.frame();
         match &mut self.target {
             Target::Task(task) => {
@@ -130,6 +134,12 @@ impl Run {
     #[inline(never)]
     fn begin_in_full(&mut self, facts: Facts<'_>) -> Result<Begun, RunError> {
         runner::check_interrupt();
+        self.check_cancellation();
+        if self.orchestrator().is_some() {
+            let prepared = self.prepare(facts);
+            self.steps_slot().get_or_insert_default().prepared = Some(prepared);
+            return Ok(Begun::Steps);
+        }
         let mut now = Timestamp::now();
         if self.machine.is_new() {
             self.create_at(now);
@@ -177,6 +187,7 @@ impl Run {
                 let options = task.options();
                 options.check(task.definition)?;
                 let steps = self.has_steps()
+                    || self.may_be_limited()
                     || options.extra().is_some()
                     || tag_limits_exist()
                     || self.shaped;
@@ -224,7 +235,7 @@ impl Run {
 
     /// Makes the run's name. A callable may read the run's context, so the frame is there before the name is.
     #[cold]
-    fn take_name(&mut self) -> Result<(), RunError> {
+    pub(super) fn take_name(&mut self) -> Result<(), RunError> {
         let name = match &self.target {
             Target::Task(task) => task.options().run_name().cloned(),
             Target::Flow(flow) => flow.options().run_name().cloned(),

@@ -10,7 +10,7 @@ use crate::definition::RetryDelay;
 use crate::engine::glue::Verdict;
 use crate::engine::machine::{Input, Then, Usual};
 use crate::engine::steps;
-use crate::runner::{self, Interrupted};
+use crate::runner::{self, Cancelled, Interrupted};
 use crate::state::{Failure, NotReady, RunError, RunErrorKind, State, StateType, panic_message};
 
 /// How long a run that nobody waits for may take to end.
@@ -58,7 +58,7 @@ impl Fault {
     }
 
     /// What the machine is told if this is the end.
-    fn end(&mut self) -> Input {
+    pub(in crate::engine) fn end(&mut self) -> Input {
         match self.returned.take() {
             Some(state) => Input::Return(state),
             None => {
@@ -266,6 +266,9 @@ impl Run {
     /// What a panic with `payload` is to the machine. The runs that this one has submitted are aborted.
     pub(in crate::engine) fn crashed_by(&self, payload: &(dyn Any + Send)) -> Input {
         self.abort_submissions();
+        if payload.is::<Cancelled>() {
+            return cancelled();
+        }
         let message = match runner::interrupted() {
             Some(interrupt) if payload.is::<Interrupted>() => interrupt.message().to_owned(),
             _ => format!("Execution was interrupted by a panic: {}", panic_message(payload)),
@@ -306,7 +309,7 @@ impl Run {
     }
 
     /// The delays of the options, else those of the settings.
-    fn delays<'a>(&'a self, own: Option<&'a RetryDelay>) -> Option<&'a RetryDelay> {
+    pub(super) fn delays<'a>(&'a self, own: Option<&'a RetryDelay>) -> Option<&'a RetryDelay> {
         own.or_else(|| self.steps()?.default_delay.as_ref())
     }
 
@@ -356,6 +359,11 @@ impl Run {
             );
         }
     }
+}
+
+/// What is said to a run that somebody wants to end.
+pub(super) fn cancelled() -> Input {
+    Input::Cancel { message: "Execution was cancelled on request.".to_owned() }
 }
 
 /// `delay` times a random factor between `1 - jitter` (not below 0) and `1 + jitter`.

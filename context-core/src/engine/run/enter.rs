@@ -38,10 +38,21 @@ impl Run {
     ) -> Option<(State, Then)> {
         let running_since = self.machine.running_since();
         let (state, then) = self.machine.step(now, input)?;
+        let state = self.seal(state);
+        Some((self.entered(running_since, state, then, error), then))
+    }
+
+    /// The machine has entered `state`: counts, tells and keeps it.
+    pub(super) fn entered(
+        &mut self,
+        running_since: Option<Timestamp>,
+        mut state: State,
+        then: Then,
+        error: Option<RunError>,
+    ) -> State {
         if let Some(since) = running_since {
             self.rare.get_or_insert_default().run_time += state.timestamp().since(since);
         }
-        let mut state = self.seal(state);
         if let Some(error) = error {
             state = state.with_error(error);
         }
@@ -50,17 +61,22 @@ impl Run {
         }
         self.log(&state, then);
         if then == Then::End {
-            if let Target::Flow(flow) = &self.target {
-                LIVE_FLOWS.fetch_sub(1, Ordering::Relaxed);
-                flow.shut_down();
-            }
+            self.ended();
             // How most runs complete, the machine knows.
             let plain = state.name() == "Completed" && state.message().is_none();
             if self.keeps_state && !plain {
                 self.rare.get_or_insert_default().last_state = Some(state.clone());
             }
         }
-        Some((state, then))
+        state
+    }
+
+    /// The run has ended: lets go of what it needed to run.
+    pub(super) fn ended(&mut self) {
+        if let Target::Flow(flow) = &mut self.target {
+            LIVE_FLOWS.fetch_sub(1, Ordering::Relaxed);
+            flow.shut_down();
+        }
     }
 
     /// Gives `state` its id, and the ids of the run.

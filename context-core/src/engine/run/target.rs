@@ -12,8 +12,8 @@ use crate::definition::{FlowDefinition, FlowOptions, Keeping, TaskDefinition, Ta
 use crate::engine::task_runner;
 use crate::id::{FlowRunId, TaskRunId};
 use crate::parameters::{ParameterSink, Parameters};
-use crate::record::TaskInputs;
-use crate::runner::{self, Interruptible, Runner};
+use crate::record::{Held, Orchestrator, RegisteredFlowRun, TaskInputs};
+use crate::runner::{self, Cancellation, Interruptible, Runner};
 
 /// Task parameters longer than this, as JSON, are recorded by their type's name. Flow parameters have no such limit.
 pub(super) const TASK_PARAMETER_LIMIT: usize = 8 * 1024;
@@ -41,6 +41,23 @@ pub(super) struct FlowTarget {
     pub(super) context: Option<FlowRunContext>,
     pub(super) start_time: Option<Timestamp>,
     pub(super) stand_in: Option<StandIn>,
+    /// Who decides which states it enters, if not the engine.
+    pub(super) orchestrated: Option<Box<Orchestrated>>,
+}
+
+/// What a flow run has whose states are decided about elsewhere.
+pub(super) struct Orchestrated {
+    pub(super) by: Arc<dyn Orchestrator>,
+    /// From its registration on.
+    pub(super) registered: Option<RegisteredFlowRun>,
+    /// While somebody looks whether the run is to end.
+    pub(super) watch: Option<Held>,
+}
+
+impl Orchestrated {
+    pub(super) fn by(orchestrator: &Arc<dyn Orchestrator>) -> Box<Self> {
+        Box::new(Self { by: orchestrator.clone(), registered: None, watch: None })
+    }
 }
 
 /// The task run that stands for a subflow in the flow run that called it.
@@ -148,14 +165,20 @@ impl FlowTarget {
     }
 
     pub(super) fn create(&mut self, now: Timestamp, frame: Option<&Arc<Frame>>) {
-        let id = FlowRunId::generate(now);
+        let registered = self.orchestrated.as_mut().and_then(|by| by.registered.take());
         let outer = frame.and_then(|frame| frame.flow());
-        self.stand_in = outer.map(|outer| StandIn {
-            id: TaskRunId::generate(now),
-            count: outer.ledger().count_subflow(self.definition),
-            flow_run_id: outer.id(),
-            run_count: outer.run_count(),
-            parent: frame.and_then(|frame| frame.caller()),
+        if registered.is_none() {
+            self.stand_in = self.make_stand_in(now, frame);
+        }
+        let (id, name) = match registered {
+            None => (FlowRunId::generate(now), OnceLock::new()),
+            Some(registered) => (registered.id, OnceLock::from(registered.name)),
+        };
+        let cancellation = self.orchestrated.as_mut().map(|orchestrated| {
+            let outer = outer.and_then(|outer| outer.data().cancellation.as_ref());
+            let cancellation = outer.map_or_else(Cancellation::new, Cancellation::inside);
+            orchestrated.watch = Some(orchestrated.by.watch(id, cancellation.clone()));
+            cancellation
         });
         let runner = match self.runner {
             RunnerChoice::AsyncCaller => Runner::of_async_caller(),
@@ -173,7 +196,7 @@ impl FlowTarget {
             id,
             definition: self.definition,
             options: self.options.clone(),
-            name: OnceLock::new(),
+            name,
             parameters: std::mem::take(&mut self.parameters),
             start_time: now,
             run_count: 0,
@@ -182,14 +205,34 @@ impl FlowTarget {
             root_flow_run_id: outer.map_or(id, FlowRunContext::root_flow_run_id),
             tags: frame.and_then(|frame| frame.tags().cloned()),
             log_prints: outer.and_then(FlowRunContext::log_prints),
+            cancellation,
             ledger,
         }));
     }
 
+    /// What stands for the run in the flow run that calls it, if one does.
+    pub(super) fn make_stand_in(
+        &self,
+        now: Timestamp,
+        frame: Option<&Arc<Frame>>,
+    ) -> Option<StandIn> {
+        let outer = frame.and_then(|frame| frame.flow())?;
+        Some(StandIn {
+            id: TaskRunId::generate(now),
+            count: outer.ledger().count_subflow(self.definition),
+            flow_run_id: outer.id(),
+            run_count: outer.run_count(),
+            parent: frame.and_then(|frame| frame.caller()),
+        })
+    }
+
     /// The run has ended, and what it has submitted.
-    pub(super) fn shut_down(&self) {
+    pub(super) fn shut_down(&mut self) {
         if let Some(context) = &self.context {
             context.ledger().shut_down();
+        }
+        if let Some(orchestrated) = &mut self.orchestrated {
+            orchestrated.watch = None;
         }
     }
 
@@ -203,6 +246,10 @@ impl FlowTarget {
         data.start_time = self.start_time.unwrap_or(data.start_time);
         if run_count > 1 {
             data.ledger = Arc::new(data.ledger.next_attempt());
+        }
+        if let Some(cancellation) = &data.cancellation {
+            let ledger: Arc<dyn Interruptible> = data.ledger.clone();
+            cancellation.tell(Arc::downgrade(&ledger));
         }
         let around = self
             .options()

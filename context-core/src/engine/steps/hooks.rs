@@ -24,7 +24,7 @@ fn moment(state: &State) -> Option<Moment> {
 
 impl Run {
     /// Calls the hooks of the state that was entered, if one was.
-    pub(super) async fn call_hooks(&self, entered: Option<&(State, Then)>) {
+    pub(in crate::engine) async fn call_hooks(&self, entered: Option<&(State, Then)>) {
         let Some((state, _)) = entered else { return };
         let Some(moment) = moment(state) else { return };
         match self.hooks(moment, state) {

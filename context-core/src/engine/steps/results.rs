@@ -72,9 +72,7 @@ impl Run {
                 let run = self.function();
                 let error =
                     InvalidOption { run, option: "cache_policy", problem: problem.to_owned() };
-                let error = error.into();
-                self.reject_with(&error);
-                Stepped::Raise(error)
+                self.refuse(error.into()).await
             }
             Err(error) if !overwrite => {
                 // What is there is not a whole record, or cannot be read: the run makes it anew.
@@ -100,11 +98,11 @@ impl Run {
     /// Ends a run whose value was there already.
     pub(super) async fn reuse(&mut self) -> Stepped {
         let found = self.steps_mut().and_then(|steps| steps.found.take());
-        self.end(Timestamp::now(), Input::Reuse).await;
+        let next = self.end(Timestamp::now(), Input::Reuse, Stepped::Return).await;
         if let Some(found) = found {
             self.outside(async move { found.leave(false).await }).await;
         }
-        Stepped::Return
+        next
     }
 
     /// Goes on with a run whose record is not what it should be.
