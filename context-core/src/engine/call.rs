@@ -142,10 +142,7 @@ where
     match polled {
         Ok(None) => this.driver.arguments_are_gone(),
         Ok(Some((Poll::Pending, _))) => {
-            let cut = match this.driver.cut_short(cx) {
-                Some(cut) => cut,
-                None => return Some(Poll::Pending),
-            };
+            let Some(cut) = this.driver.cut_short(cx) else { return Some(Poll::Pending) };
             let attempt = &mut this.attempt;
             this.driver.run.within(|| attempt.set(None));
             this.driver.cut(cut);

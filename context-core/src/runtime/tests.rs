@@ -46,6 +46,7 @@ fn flow_run(id: FlowRunId, parent: Option<FlowRunId>) -> FlowRunContext {
         root_flow_run_id: parent.unwrap_or(id),
         tags: None,
         log_prints: None,
+        cancellation: None,
         ledger: Arc::new(Ledger::new(Client::off(), Runner::of_blocking_caller())),
     })
 }

@@ -85,6 +85,22 @@ fn kinds() -> Vec<Row> {
             &["`fetch`", "`who`"],
             "the parameters are `url`",
         ),
+        (
+            RunErrorKind::Aborted {
+                run: "flow run 'load'".to_owned(),
+                reason: "it has ended elsewhere; start a new run".to_owned(),
+            },
+            &["flow run 'load'"],
+            "it has ended elsewhere",
+        ),
+        (
+            RunErrorKind::Orchestration {
+                run: "flow run 'load'".to_owned(),
+                problem: "no server answers at http://a; start one".to_owned(),
+            },
+            &["flow run 'load'", "http://a"],
+            "start one",
+        ),
         (RunErrorKind::NotRepeatable { run: "fetch" }, &["`fetch`"], "declare `retries`"),
         (RunErrorKind::AlreadyTaken { task_run_id }, &[ID], "clone the future"),
         (RunErrorKind::WouldBlock { task_run_id }, &[ID], "`.await` the future"),
@@ -117,6 +133,8 @@ fn is_in_the_table(kind: &RunErrorKind) {
         | RunErrorKind::Unfinished { .. }
         | RunErrorKind::MissingResult { .. }
         | RunErrorKind::ReturnedState { .. }
+        | RunErrorKind::Aborted { .. }
+        | RunErrorKind::Orchestration { .. }
         | RunErrorKind::MissingContext(_)
         | RunErrorKind::SelfDependency { .. }
         | RunErrorKind::MappingLengthMismatch { .. }
@@ -145,5 +163,5 @@ fn every_message_names_the_thing_and_says_what_to_do() {
         assert!(text.contains(advice), "{advice:?} is not said: {text}");
         assert!(!text.ends_with('.'), "it may stand in a sentence: {text}");
     }
-    assert_eq!(seen.len(), 20, "a row for each kind");
+    assert_eq!(seen.len(), 22, "a row for each kind");
 }
