@@ -134,13 +134,13 @@ mod tests {
     fn a_wish_reaches_what_is_inside_and_whoever_comes_later() {
         let outer = Cancellation::new();
         let inner = Cancellation::inside(&outer);
-        let mut cx = Context::from_waker(Waker::noop());
-        assert!(inner.poll_requested(&mut cx).is_pending() && !inner.wait(Duration::ZERO));
+        let cx = Context::from_waker(Waker::noop());
+        assert!(inner.poll_requested(&cx).is_pending() && !inner.wait(Duration::ZERO));
         inner.request();
         assert!(inner.is_requested() && !outer.is_requested(), "it does not reach outwards");
         let sibling = Cancellation::inside(&outer);
         outer.request();
-        assert!(sibling.is_requested() && sibling.poll_requested(&mut cx).is_ready());
+        assert!(sibling.is_requested() && sibling.poll_requested(&cx).is_ready());
         assert!(Cancellation::inside(&outer).is_requested() && sibling.wait(Duration::MAX));
     }
 }
