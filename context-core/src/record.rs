@@ -13,6 +13,9 @@ mod event;
 mod memory;
 mod orchestrator;
 mod run;
+#[cfg(feature = "server")]
+pub(crate) mod server;
+mod unusable;
 
 use std::fmt::Debug;
 
@@ -26,6 +29,8 @@ pub use orchestrator::{
     RegisteredFlowRun,
 };
 pub use run::{FlowRun, TaskRun};
+#[cfg(feature = "server")]
+pub use server::{ConnectError, Server};
 
 pub use crate::runner::Cancellation;
 

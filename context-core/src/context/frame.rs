@@ -273,15 +273,15 @@ impl Frame {
     pub(crate) fn attention(frame: Option<&Arc<Self>>) -> Attention {
         let Some(outer) = frame.and_then(|frame| frame.outer()) else {
             let mut attention = Attention::NONE;
-            attention.add(&Client::process_default());
             let settings = SettingsContext::root().settings();
+            attention.add(&Client::under(settings));
             attention.shapes_tasks = settings.shapes_runs();
             attention.keeps_results = settings.keeps_results();
             return attention;
         };
         let mut attention = outer.attention;
         if outer.flow.is_none() {
-            attention.add(&Client::process_default());
+            attention.add(&Client::under(outer.settings()));
         }
         attention
     }
@@ -296,7 +296,9 @@ impl Frame {
         }
         match outer.and_then(|outer| outer.flow.as_ref()) {
             Some(flow) => f(flow.ledger().client()),
-            None => f(&Client::process_default()),
+            None => f(&Client::under(
+                outer.map_or_else(|| SettingsContext::root().settings(), Outer::settings),
+            )),
         }
     }
 }

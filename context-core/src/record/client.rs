@@ -3,7 +3,11 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock, RwLock};
 
+#[cfg(feature = "server")]
+use super::Server;
+use super::unusable::Unusable;
 use super::{Interest, MemoryRecorder, Orchestrator, Recorder, RunEvent};
+use crate::settings::Settings;
 
 /// A cheap handle to a recorder, or to several.
 ///
@@ -27,11 +31,19 @@ struct Recorders {
     interest: Interest,
     list: Vec<Arc<dyn Recorder>>,
     orchestrator: Option<Arc<dyn Orchestrator>>,
+    #[cfg(feature = "server")]
+    server: Option<Server>,
 }
 
 impl Recorders {
     const fn none(interest: Interest) -> Self {
-        Self { interest, list: Vec::new(), orchestrator: None }
+        Self {
+            interest,
+            list: Vec::new(),
+            orchestrator: None,
+            #[cfg(feature = "server")]
+            server: None,
+        }
     }
 }
 
@@ -77,6 +89,43 @@ impl Client {
     pub fn with_orchestrator(&self, orchestrator: Arc<dyn Orchestrator>) -> Self {
         let orchestrator = Some(orchestrator);
         Self(Some(Arc::new(Recorders { orchestrator, ..self.recorders() })))
+    }
+
+    /// The same client that tells `server`, which decides about flow runs.
+    #[cfg(feature = "server")]
+    #[must_use]
+    pub fn with_server(&self, server: Server) -> Self {
+        let told: Arc<dyn Recorder> = Arc::new(server.clone());
+        let decides: Arc<dyn Orchestrator> = Arc::new(server.clone());
+        let mut recorders = self.and(told).with_orchestrator(decides).recorders();
+        recorders.server = Some(server);
+        Self(Some(Arc::new(recorders)))
+    }
+
+    /// The server that is told, if one is.
+    #[cfg(feature = "server")]
+    pub fn server(&self) -> Option<&Server> {
+        self.0.as_ref()?.server.as_ref()
+    }
+
+    /// The client of runs under `settings`, where no client was entered: that of the process, with the server that the
+    /// settings name. If that cannot be used, flow runs do not begin, and say why.
+    pub(crate) fn under(settings: &Settings) -> Self {
+        let process = Self::process_default();
+        #[cfg(feature = "server")]
+        return match Server::of(settings) {
+            Ok(None) => process,
+            Ok(Some(server)) => process.with_server(server),
+            Err(problem) => process.with_orchestrator(Arc::new(Unusable::new(problem))),
+        };
+        #[cfg(not(feature = "server"))]
+        match settings.api_url() {
+            None => process,
+            Some(url) => process.with_orchestrator(Arc::new(Unusable::new(format!(
+                "the settings name the server {url}, but this program was built without the feature `server` of \
+                 `context`; build it with that feature, or unset PREFECT_API_URL"
+            )))),
+        }
     }
 
     fn recorders(&self) -> Recorders {

@@ -1,0 +1,95 @@
+//! The server: a Prefect API that decides about flow runs and is told of task runs, logs and assets.
+//!
+//! A [`Server`] is a connection that all runs of a process share which talk to the same API under the same settings. It has
+//! one thread of its own, on which everything is sent: user code only hands over what there is to tell, on whatever thread
+//! and runtime it runs. Writes go out one at a time, because the database behind most servers allows no more.
+//!
+//! Flow runs are registered and proposed (see [`Orchestrator`](super::Orchestrator)); task runs are told as events, of which
+//! none is given up before the server shows that it has it: what cannot be delivered is kept in `PREFECT_HOME` and
+//! delivered later.
+//!
+//! This module knows the API as `context-client` shows it. It does not know the engine, nor the contexts.
+
+mod connect;
+mod convert;
+mod limits;
+mod orchestrate;
+mod thread;
+mod version;
+mod watch;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use context_client::{ApiError, PrefectClient};
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
+
+use self::connect::Connection;
+use self::limits::KnownLimits;
+use self::thread::ServerThread;
+use self::watch::Watches;
+use super::OrchestrationError;
+use crate::settings::Settings;
+
+pub use connect::ConnectError;
+pub(crate) use limits::Lease;
+
+/// A connection to a Prefect server. Cheap to clone.
+#[derive(Clone)]
+pub struct Server(Arc<Inner>);
+
+struct Inner {
+    connection: Connection,
+    thread: ServerThread,
+    /// Held by whoever writes.
+    gate: AsyncMutex<()>,
+    watches: Watches,
+    limits: KnownLimits,
+}
+
+impl Server {
+    /// The API's client: for everything that is not done here.
+    pub fn api(&self) -> &PrefectClient {
+        &self.0.connection.client
+    }
+
+    /// The API's address.
+    pub fn api_url(&self) -> &str {
+        self.api().api_url()
+    }
+
+    /// The settings under which it was connected first.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.connection.settings
+    }
+
+    /// Has `work` done on the server's thread; what it gives can be awaited anywhere. It goes on if nobody waits.
+    pub(crate) fn ask<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> impl Future<Output = T> + Send + use<T, Self> + 'static {
+        self.0.thread.ask(work)
+    }
+
+    /// To be held while something is written.
+    pub(crate) async fn gate(&self) -> AsyncMutexGuard<'_, ()> {
+        self.0.gate.lock().await
+    }
+
+    /// Why the server did not do something.
+    fn explain(&self, doing: &str, error: &ApiError) -> OrchestrationError {
+        let advice = if error.is_unreachable() {
+            "; without `PREFECT_API_URL`, runs need no server"
+        } else {
+            ""
+        };
+        OrchestrationError::new(format!("cannot {doing}: {error}{advice}"))
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("api_url", &self.api_url()).finish_non_exhaustive()
+    }
+}
