@@ -36,7 +36,8 @@ pub use context_core::results::{
 };
 pub use context_core::secret::{Secret, Secrets};
 pub use context_core::settings::{
-    DefaultSerializer, LoggingLevel, Settings, SettingsError, Summary,
+    DefaultSerializer, IntoSetting, LoggingLevel, Profile, SettingInfo, SettingPlace,
+    SettingSource, Settings, SettingsError, Summary, TaskRunEvents, ToVariables, WhenMissingFlow,
 };
 pub use context_core::state::{
     Failure, InvalidOption, MissingContext, NotReady, PauseEnd, RunError, RunErrorKind, State,
@@ -49,7 +50,7 @@ pub use context_core::transaction::{
     TransactionState,
 };
 pub use context_core::{
-    cache, concurrency, log_print, logging, names, record, registry, results, runtime,
+    cache, concurrency, log_print, logging, names, record, registry, results, runtime, settings,
 };
 
 #[doc(inline)]

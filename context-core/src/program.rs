@@ -181,7 +181,7 @@ const fn shows_summaries(setting: Summary) -> bool {
 
 fn warn(stderr: &mut impl Write, settings: &Settings, problems: &[SettingsError]) {
     for problem in problems {
-        tell(stderr, format_args!("{problem}; its default is used"));
+        tell(stderr, format_args!("{problem}{}", problem.consequence()));
     }
     if settings.api_url().is_some() {
         let problem = "`PREFECT_API_URL` is set, but this version records runs in this process only: \

@@ -1,35 +1,49 @@
 //! Settings: what a process is told about its surroundings, under Prefect's names.
 //!
-//! [`Settings`] are immutable and cheap to clone; a change makes a copy. They are read once, from
-//! a function from variable names to values, so a test or a profile can stand in for the process
-//! environment. A wrong value never stops a program: the default takes its place, and the caller
-//! gets a [`SettingsError`] to show.
+//! [`Settings`] are immutable and cheap to clone; a change makes a copy. Where several sources say something of a setting,
+//! the first of these decides: the program itself, environment variables, `.env`, `prefect.toml`, the table
+//! `[tool.prefect]` of `pyproject.toml`, the active [profile](profiles), the default. Where a variable has an older name,
+//! the newer one wins.
 //!
-//! A variable that is set to nothing counts as not set, except `PREFECT_PROFILE`, where Prefect
-//! warns. Where a variable has an older name, the newer one wins.
+//! A wrong value never stops a program: the default takes its place, and the caller gets a [`SettingsError`] to show. A
+//! variable that is set to nothing means the default, whatever the sources behind it say; except `PREFECT_PROFILE`, where
+//! that is a mistake, as it is for Prefect.
 //!
-//! This module reads the environment, but no files, and does not know which settings are current.
+//! What settings there are is said in one table (`settings/table.rs`), and [`Settings::all`] lists it.
+//!
+//! This module reads the environment and files of settings. It does not know which settings are current.
 
+mod by_name;
 mod change;
+mod error;
+mod into;
+mod kind;
+pub mod profiles;
+mod raw;
 mod reader;
 mod source;
+mod table;
 mod value;
 mod values;
 
-use std::path::Path;
+use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use serde_json::Value;
-
-use crate::secret::{Secret, Secrets};
-use reader::Reader;
-use values::Values;
-
+pub use by_name::{SettingInfo, ToVariables};
+pub use error::{SettingPlace, SettingSource, SettingsError};
+pub use into::IntoSetting;
+pub use profiles::Profile;
 pub(crate) use source::environment;
-pub use value::{DefaultSerializer, LoggingLevel, SettingsError, Summary};
+pub use value::{DefaultSerializer, LoggingLevel, Summary, TaskRunEvents, WhenMissingFlow};
+
+use reader::read;
+use source::Variables;
+use table::Values;
+use values::{Inner, Surroundings};
 
 /// The settings of a process, a profile, or a scope. Cheap to clone.
+///
+/// Settings are equal if all of them hold the same, whoever has set them.
 ///
 /// # Examples
 ///
@@ -49,8 +63,8 @@ pub use value::{DefaultSerializer, LoggingLevel, SettingsError, Summary};
 ///      but must be a whole number from 0 to 4294967295",
 /// );
 /// ```
-#[derive(Clone, Debug, PartialEq)]
-pub struct Settings(Arc<Values>);
+#[derive(Clone)]
+pub struct Settings(Arc<Inner>);
 
 impl Default for Settings {
     /// What holds when nothing is set, not even a home directory: Prefect's home is then
@@ -60,147 +74,64 @@ impl Default for Settings {
     }
 }
 
+impl PartialEq for Settings {
+    fn eq(&self, other: &Self) -> bool {
+        self.profile() == other.profile() && self.values() == other.values()
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("profile", &self.profile())
+            .field("values", self.values())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Settings {
-    /// Reads the environment of this process.
+    /// Reads the environment of this process, and no files.
     ///
     /// Returns the settings, and an error for each variable whose default was taken instead.
     pub fn from_env() -> (Self, Vec<SettingsError>) {
         Self::from_source(environment)
     }
 
-    /// Reads settings from `lookup`, which knows the values of environment variables.
+    /// Reads settings from `lookup`, which knows the values of environment variables, and no files.
     ///
     /// Returns the settings, and an error for each variable whose default was taken instead.
     pub fn from_source(lookup: impl Fn(&str) -> Option<String>) -> (Self, Vec<SettingsError>) {
-        let mut reader = Reader::new(lookup);
-        let values = reader.values();
-        (Self(Arc::new(values)), reader.into_problems())
+        let mut problems = Vec::new();
+        let profile = match lookup(PROFILE) {
+            Some(name) if name.trim().is_empty() => {
+                problems.push(SettingsError::Invalid {
+                    name: PROFILE.to_owned(),
+                    value: format!("{name:?}"),
+                    allowed: "the name of a profile",
+                    place: SettingPlace::default(),
+                });
+                None
+            }
+            name => name,
+        };
+        let profile = profile.as_deref().map_or(Profile::EPHEMERAL, str::trim);
+        let surroundings = Surroundings::of(&lookup);
+        let reading = read(&[&Variables(lookup)], &mut problems);
+        let profile = Arc::new(Profile::new(profile));
+        let inner = Inner::new(profile, reading.values, reading.sources, surroundings);
+        (Self(Arc::new(inner)), problems)
     }
 
-    /// `PREFECT_HOME`: the directory of profiles, results and the embedded store. Default
-    /// `~/.prefect`.
-    pub fn home(&self) -> &Path {
-        &self.0.home
-    }
-
-    /// `PREFECT_PROFILE`: the name of the active profile. Default `ephemeral`.
+    /// The name of the active profile. Default `ephemeral`.
+    ///
+    /// Variable: `PREFECT_PROFILE`.
     pub fn profile(&self) -> &str {
-        &self.0.profile
+        self.0.profile.name()
     }
 
-    /// `PREFECT_DEBUG_MODE`: whether the logging level is DEBUG, whatever else is set. Default no.
-    pub fn debug_mode(&self) -> bool {
-        self.0.debug_mode
-    }
-
-    /// `PREFECT_API_URL`: the base address of the Prefect API, without a slash at the end. Default
-    /// none: runs are recorded in this process.
-    pub fn api_url(&self) -> Option<&str> {
-        self.0.api_url.as_ref().map(|url| url.0.as_str())
-    }
-
-    /// `PREFECT_API_KEY`: the key for Prefect Cloud. Default none.
-    pub fn api_key(&self) -> Option<&Secret<String>> {
-        self.0.api_key.as_ref()
-    }
-
-    /// `PREFECT_API_AUTH_STRING`: `user:password` for a server of one's own. Default none.
-    pub fn api_auth_string(&self) -> Option<&Secret<String>> {
-        self.0.api_auth_string.as_ref()
-    }
-
-    /// `PREFECT_LOGGING_LEVEL`. Default INFO. In [debug mode](Self::debug_mode) always DEBUG.
-    pub fn logging_level(&self) -> LoggingLevel {
-        self.0.effective_logging_level()
-    }
-
-    /// `PREFECT_LOGGING_LOG_PRINTS`: whether what runs print is logged, where a flow or task does
-    /// not say. Default no.
-    pub fn logging_log_prints(&self) -> bool {
-        self.0.logging_log_prints
-    }
-
-    /// `PREFECT_LOGGING_COLORS`: whether output to a terminal is coloured. Default yes.
-    pub fn logging_colors(&self) -> bool {
-        self.0.logging_colors
-    }
-
-    /// `PREFECT_RESULTS_DEFAULT_SERIALIZER`: how results are written where nothing else is said.
-    /// Default `json`; Prefect's is `pickle`, which only Python can read.
-    pub fn results_default_serializer(&self) -> DefaultSerializer {
-        self.0.results_default_serializer
-    }
-
-    /// `PREFECT_RESULTS_PERSIST_BY_DEFAULT`: whether results are stored where nothing else is said.
-    /// Default no.
-    pub fn results_persist_by_default(&self) -> bool {
-        self.0.results_persist_by_default
-    }
-
-    /// `PREFECT_RESULTS_LOCAL_STORAGE_PATH`: the directory of stored results. Default `storage` in
-    /// the [home](Self::home) directory.
-    pub fn results_local_storage_path(&self) -> &Path {
-        &self.0.derived.local_storage_path
-    }
-
-    /// `PREFECT_TASKS_DEFAULT_RETRIES`: retries of a task that does not say. Default 0.
-    pub fn tasks_default_retries(&self) -> u32 {
-        self.0.tasks_default_retries
-    }
-
-    /// `PREFECT_TASKS_DEFAULT_RETRY_DELAY_SECONDS`: the delays before the first, second, … retry,
-    /// the last one for all further retries. Never empty. Default zero.
-    pub fn tasks_default_retry_delay(&self) -> &[Duration] {
-        &self.0.tasks_default_retry_delay
-    }
-
-    /// `PREFECT_TASKS_DEFAULT_PERSIST_RESULT`: whether a task that does not say stores its result.
-    /// A value, also `false`, comes before what the calling flow does. Default none.
-    pub fn tasks_default_persist_result(&self) -> Option<bool> {
-        self.0.tasks_default_persist_result
-    }
-
-    /// `PREFECT_TASKS_REFRESH_CACHE`: whether tasks that do not say run again and overwrite what
-    /// is cached. Default no.
-    pub fn tasks_refresh_cache(&self) -> bool {
-        self.0.tasks_refresh_cache
-    }
-
-    /// `PREFECT_TASKS_DEFAULT_NO_CACHE`: whether tasks without a cache policy are not cached.
-    /// Default no.
-    pub fn tasks_default_no_cache(&self) -> bool {
-        self.0.tasks_default_no_cache
-    }
-
-    /// `PREFECT_TASKS_DISABLE_CACHING`: whether no task is cached, whatever its policy. Default no.
-    pub fn tasks_disable_caching(&self) -> bool {
-        self.0.tasks_disable_caching
-    }
-
-    /// `PREFECT_TASKS_RUNNER_THREAD_POOL_MAX_WORKERS`: the number of threads of a thread pool that
-    /// does not say, at least one. Default none: the pool decides.
-    pub fn tasks_runner_thread_pool_max_workers(&self) -> Option<usize> {
-        self.0.tasks_runner_thread_pool_max_workers.map(usize::from)
-    }
-
-    /// `PREFECT_FLOWS_DEFAULT_RETRIES`: retries of a flow that does not say. Default 0.
-    pub fn flows_default_retries(&self) -> u32 {
-        self.0.flows_default_retries
-    }
-
-    /// `PREFECT_FLOWS_DEFAULT_RETRY_DELAY_SECONDS`: as for tasks. Default zero.
-    pub fn flows_default_retry_delay(&self) -> &[Duration] {
-        &self.0.flows_default_retry_delay
-    }
-
-    /// `CONTEXT_SUMMARY`: when a flow run's summary is printed. Default `auto`.
-    pub fn summary(&self) -> Summary {
-        self.0.summary
-    }
-
-    /// The settings as JSON, in the nesting that Prefect gives them.
-    pub fn serialize(&self, secrets: Secrets) -> Value {
-        self.0.serialize(secrets)
+    /// True if the API is that of Prefect Cloud.
+    pub fn connected_to_cloud(&self) -> bool {
+        self.values().connected_to_cloud()
     }
 
     /// Whether results of tasks are stored where nobody says.
@@ -213,9 +144,17 @@ impl Settings {
     ///
     /// A run that finds `false` need not look at any of them.
     pub(crate) fn shapes_runs(&self) -> bool {
-        self.0.derived.shapes_runs
+        self.0.shapes_runs
+    }
+
+    /// The settings as they hold.
+    fn values(&self) -> &Values {
+        &self.0.values
     }
 }
+
+/// The variable that names the active profile.
+const PROFILE: &str = "PREFECT_PROFILE";
 
 #[cfg(test)]
 mod tests;

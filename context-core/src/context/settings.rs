@@ -15,7 +15,7 @@ use crate::stack;
 static ROOT: LazyLock<SettingsContext> = LazyLock::new(|| {
     let (settings, problems) = Settings::from_env();
     for problem in problems {
-        tracing::warn!("{problem}");
+        tracing::warn!("{problem}{}", problem.consequence());
     }
     SettingsContext::new(settings)
 });

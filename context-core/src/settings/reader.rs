@@ -1,127 +1,141 @@
-//! Reading settings from variables: which names count, and what happens to wrong values.
+//! Reading settings from sources: which one counts, and what happens to wrong values.
 //!
-//! This module does not know where the variables are.
+//! This module does not know what the sources are.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use super::error::{SettingPlace, SettingSource, SettingsError};
+use super::table::{COUNT, Key, Row, TABLE, Values};
 
-use super::source::{Found, first};
-use super::value::{Delays, ProfileName, Setting, SettingsError};
-use super::values::{Derived, Values, no_delay};
-use crate::secret::Secret;
+/// Something that may hold values of settings.
+pub(super) trait Source {
+    fn kind(&self) -> SettingSource;
 
-/// The profile that is active when none is named. Prefect has a built-in profile of this name.
-const DEFAULT_PROFILE: &str = "ephemeral";
-
-/// Reads the text of `variable`.
-pub(super) fn parse<T: Setting>(variable: &'static str, text: &str) -> Result<T, SettingsError> {
-    let invalid = || SettingsError { variable, value: text.to_owned(), allowed: T::ALLOWED };
-    T::parse(text.trim()).ok_or_else(invalid)
+    /// What is said of a setting, if something is.
+    fn find(&self, row: &Row) -> Option<Found>;
 }
 
-/// Reads variables that `lookup` knows, and collects what is wrong with them.
-pub(super) struct Reader<F> {
-    lookup: F,
-    problems: Vec<SettingsError>,
+/// What a source says of a setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// The name under which it was found.
+    pub(super) name: String,
+    pub(super) said: Said,
+    pub(super) place: SettingPlace,
 }
 
-impl<F: Fn(&str) -> Option<String>> Reader<F> {
-    pub(super) const fn new(lookup: F) -> Self {
-        Self { lookup, problems: Vec::new() }
-    }
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// Not empty.
+    Text(String),
+    /// That nothing is set: the default holds, whatever sources behind this one say.
+    Nothing,
+    /// Something that cannot be a value, as it may be shown.
+    Wrong(String),
+}
 
-    pub(super) fn into_problems(self) -> Vec<SettingsError> {
-        self.problems
-    }
+/// What was read.
+pub(super) struct Reading {
+    pub(super) values: Values,
+    pub(super) sources: [SettingSource; COUNT],
+}
 
-    /// All settings. Where a variable has an older name, it stands after the newer one.
-    pub(super) fn values(&mut self) -> Values {
-        let mut values = Values {
-            home: self.home(),
-            profile: self.profile(),
-            debug_mode: self.or_default(&["PREFECT_DEBUG_MODE"]),
-            api_url: self.setting(&["PREFECT_API_URL"]),
-            api_key: self.secret("PREFECT_API_KEY"),
-            api_auth_string: self.secret("PREFECT_API_AUTH_STRING"),
-            logging_level: self.or_default(&["PREFECT_LOGGING_LEVEL"]),
-            logging_log_prints: self.or_default(&["PREFECT_LOGGING_LOG_PRINTS"]),
-            logging_colors: self.setting(&["PREFECT_LOGGING_COLORS"]).unwrap_or(true),
-            results_default_serializer: self.or_default(&["PREFECT_RESULTS_DEFAULT_SERIALIZER"]),
-            results_persist_by_default: self.or_default(&["PREFECT_RESULTS_PERSIST_BY_DEFAULT"]),
-            results_local_storage_path: self
-                .path(&["PREFECT_RESULTS_LOCAL_STORAGE_PATH", "PREFECT_LOCAL_STORAGE_PATH"]),
-            tasks_default_retries: self
-                .or_default(&["PREFECT_TASKS_DEFAULT_RETRIES", "PREFECT_TASK_DEFAULT_RETRIES"]),
-            tasks_default_retry_delay: self.delays(&[
-                "PREFECT_TASKS_DEFAULT_RETRY_DELAY_SECONDS",
-                "PREFECT_TASK_DEFAULT_RETRY_DELAY_SECONDS",
-            ]),
-            tasks_default_persist_result: self.setting(&["PREFECT_TASKS_DEFAULT_PERSIST_RESULT"]),
-            tasks_refresh_cache: self.or_default(&["PREFECT_TASKS_REFRESH_CACHE"]),
-            tasks_default_no_cache: self.or_default(&["PREFECT_TASKS_DEFAULT_NO_CACHE"]),
-            tasks_disable_caching: self.or_default(&["PREFECT_TASKS_DISABLE_CACHING"]),
-            tasks_runner_thread_pool_max_workers: self.setting(&[
-                "PREFECT_TASKS_RUNNER_THREAD_POOL_MAX_WORKERS",
-                "PREFECT_TASK_RUNNER_THREAD_POOL_MAX_WORKERS",
-            ]),
-            flows_default_retries: self
-                .or_default(&["PREFECT_FLOWS_DEFAULT_RETRIES", "PREFECT_FLOW_DEFAULT_RETRIES"]),
-            flows_default_retry_delay: self.delays(&[
-                "PREFECT_FLOWS_DEFAULT_RETRY_DELAY_SECONDS",
-                "PREFECT_FLOW_DEFAULT_RETRY_DELAY_SECONDS",
-            ]),
-            summary: self.or_default(&["CONTEXT_SUMMARY"]),
-            derived: Derived::default(),
+/// Reads all settings. The first of `sources` that says something of a setting decides.
+pub(super) fn read(sources: &[&dyn Source], problems: &mut Vec<SettingsError>) -> Reading {
+    let mut reading =
+        Reading { values: Values::default(), sources: [SettingSource::Default; COUNT] };
+    let mut founds: [Option<Found>; COUNT] = [const { None }; COUNT];
+    for row in TABLE {
+        let found = sources.iter().find_map(|source| Some((source.kind(), source.find(row)?)));
+        let Some((kind, found)) = found else { continue };
+        match take(row, &found, &mut reading.values) {
+            Ok(false) => {}
+            Ok(true) => {
+                reading.sources[row.key as usize] = kind;
+                founds[row.key as usize] = Some(found);
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    doubts(&reading.values, &founds, problems);
+    reading
+}
+
+/// Sets what was found. False if it is nothing.
+pub(super) fn take(row: &Row, found: &Found, values: &mut Values) -> Result<bool, SettingsError> {
+    let value = match &found.said {
+        Said::Nothing => return Ok(false),
+        Said::Text(text) if (row.set)(values, text.trim()) => return Ok(true),
+        Said::Text(text) => format!("{:?}", (row.masked)(text)),
+        Said::Wrong(shown) if row.is_secret => (row.masked)(shown),
+        Said::Wrong(shown) => shown.clone(),
+    };
+    Err(SettingsError::Invalid {
+        name: found.name.clone(),
+        value,
+        allowed: row.allowed,
+        place: found.place.clone(),
+    })
+}
+
+/// What is allowed, but probably not what is meant.
+fn doubts(values: &Values, founds: &[Option<Found>; COUNT], problems: &mut Vec<SettingsError>) {
+    let mut doubt = |key: Key, reason: String| {
+        if let Some(found) = &founds[key as usize] {
+            let Found { name, place, .. } = found.clone();
+            problems.push(SettingsError::Doubtful { name, reason, place });
+        }
+    };
+    if let Some(reason) = values.api_url.as_ref().and_then(|url| mistaken(&url.0))
+        && !values.silence_api_url_misconfiguration
+    {
+        doubt(Key::api_url, format!("{reason}, such as {CLOUD_EXAMPLE}"));
+    }
+    if values.logging_to_api_max_log_size > values.logging_to_api_batch_size {
+        let (most, batch) = (values.logging_to_api_max_log_size, values.logging_to_api_batch_size);
+        let reason = format!(
+            "is {most}, but no record can be larger than a batch \
+             (`PREFECT_LOGGING_TO_API_BATCH_SIZE`, {batch}); that is the limit"
+        );
+        let key = match founds[Key::logging_to_api_max_log_size as usize] {
+            Some(_) => Key::logging_to_api_max_log_size,
+            None => Key::logging_to_api_batch_size,
         };
-        values.derive();
-        values
+        if key == Key::logging_to_api_max_log_size {
+            doubt(key, reason);
+        } else {
+            doubt(key, format!("is {batch}, so log records are cut off there, too"));
+        }
     }
-
-    /// The value of the first of `names` that is set, or `None` and perhaps a problem.
-    fn setting<T: Setting>(&mut self, names: &[&'static str]) -> Option<T> {
-        let Found { variable, value } = first(&self.lookup, names)?;
-        self.accept(parse(variable, &value))
+    for (key, instead) in [
+        (
+            Key::results_default_storage_block,
+            "`PREFECT_RESULTS_LOCAL_STORAGE_PATH`, or `result_storage` of a flow or task",
+        ),
+        (Key::tasks_scheduling_default_storage_block, "`PREFECT_RESULTS_LOCAL_STORAGE_PATH`"),
+    ] {
+        doubt(
+            key,
+            format!("has no effect, because there are no blocks here; say where with {instead}"),
+        );
     }
+}
 
-    fn or_default<T: Setting + Default>(&mut self, names: &[&'static str]) -> T {
-        self.setting(names).unwrap_or_default()
-    }
+const CLOUD_EXAMPLE: &str =
+    "https://api.prefect.cloud/api/accounts/[ACCOUNT-ID]/workspaces/[WORKSPACE-ID]";
 
-    fn accept<T>(&mut self, parsed: Result<T, SettingsError>) -> Option<T> {
-        parsed.map_err(|problem| self.problems.push(problem)).ok()
-    }
-
-    fn secret(&self, name: &'static str) -> Option<Secret<String>> {
-        first(&self.lookup, &[name]).map(|found| Secret::new(found.value))
-    }
-
-    fn delays(&mut self, names: &[&'static str]) -> Box<[Duration]> {
-        self.setting(names).map_or_else(no_delay, |Delays(delays)| delays)
-    }
-
-    fn profile(&mut self) -> String {
-        const NAME: &str = "PREFECT_PROFILE";
-        (self.lookup)(NAME)
-            .and_then(|text| self.accept(parse(NAME, &text)))
-            .map_or_else(|| DEFAULT_PROFILE.to_owned(), |ProfileName(name)| name)
-    }
-
-    /// `PREFECT_HOME`, by default a directory in the user's own.
-    fn home(&self) -> PathBuf {
-        self.path(&["PREFECT_HOME"]).unwrap_or_else(|| self.user_home().join(".prefect"))
-    }
-
-    fn user_home(&self) -> PathBuf {
-        let found = first(&self.lookup, &["HOME", "USERPROFILE"]);
-        found.map_or_else(PathBuf::new, |found| found.value.into())
-    }
-
-    /// A path with a leading `~` replaced.
-    fn path(&self, names: &[&'static str]) -> Option<PathBuf> {
-        let Found { value, .. } = first(&self.lookup, names)?;
-        Some(match Path::new(&value).strip_prefix("~") {
-            Ok(below) => self.user_home().join(below),
-            Err(_) => value.into(),
-        })
+/// What is probably wrong with the address of an API: the mistakes that Prefect knows.
+fn mistaken(url: &str) -> Option<&'static str> {
+    let path =
+        url.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map(|(_, path)| path);
+    if url.contains("app.prefect.cloud") {
+        Some("is the address of a UI; that of the API begins with `https://api.prefect.cloud`")
+    } else if url.contains("account/") {
+        Some("has `/account/`, but the API has `/accounts/`")
+    } else if url.contains("workspace/") {
+        Some("has `/workspace/`, but the API has `/workspaces/`")
+    } else if url.contains("api.prefect.cloud") && path.is_some_and(|path| !path.starts_with("api"))
+    {
+        Some("lacks `/api` after the host")
+    } else {
+        None
     }
 }

@@ -1,4 +1,8 @@
-//! Where settings come from: the only place that reads the process environment.
+//! The environment as a source of settings: the only place that reads the process environment.
+
+use super::error::{SettingPlace, SettingSource};
+use super::reader::{Found, Said, Source};
+use super::table::Row;
 
 /// The value of an environment variable, or `None` if it is not set.
 ///
@@ -8,40 +12,67 @@ pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
-/// One variable that was found, under its own name or an older one.
-pub(super) struct Found {
-    /// The name that was found, for error messages.
-    pub(super) variable: &'static str,
-    pub(super) value: String,
+/// Variables, of the process or of whoever stands in for it.
+pub(super) struct Variables<F>(pub(super) F);
+
+impl<F: Fn(&str) -> Option<String>> Source for Variables<F> {
+    fn kind(&self) -> SettingSource {
+        SettingSource::Environment
+    }
+
+    fn find(&self, row: &Row) -> Option<Found> {
+        first(row, |name| Some((self.0(name)?, SettingPlace::default())))
+    }
 }
 
-/// The first of `names` that `lookup` knows and that is not empty.
+/// What `lookup` says under the first name of a setting that it knows and that is not empty. If all that it knows are
+/// empty, nothing is set.
 pub(super) fn first(
-    lookup: impl Fn(&str) -> Option<String>,
-    names: &[&'static str],
+    row: &Row,
+    lookup: impl Fn(&'static str) -> Option<(String, SettingPlace)>,
 ) -> Option<Found> {
-    names.iter().find_map(|&variable| {
-        let value = lookup(variable)?;
-        (!value.trim().is_empty()).then_some(Found { variable, value })
-    })
+    let names = || [row.variable].into_iter().chain(row.aliases.iter().copied());
+    let known = names().filter_map(|name| Some((name, lookup(name)?)));
+    let mut nothing = None;
+    for (name, (text, place)) in known {
+        let name = name.to_owned();
+        if !text.trim().is_empty() {
+            return Some(Found { name, said: Said::Text(text), place });
+        }
+        nothing.get_or_insert(Found { name, said: Said::Nothing, place });
+    }
+    nothing
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::table::{Key, TABLE};
     use super::*;
+
+    fn retries(lookup: impl Fn(&str) -> Option<&'static str>) -> Option<(String, Said)> {
+        let row = &TABLE[Key::tasks_default_retries as usize];
+        let found = Variables(|name: &str| lookup(name).map(str::to_owned)).find(row)?;
+        Some((found.name, found.said))
+    }
+
+    const NEW: &str = "PREFECT_TASKS_DEFAULT_RETRIES";
+    const OLD: &str = "PREFECT_TASK_DEFAULT_RETRIES";
 
     #[test]
     fn the_new_name_wins_over_the_old_one() {
-        let lookup = |name: &str| Some(format!("value of {name}"));
-        let found = first(lookup, &["NEW", "OLD"]).unwrap();
-        assert_eq!((found.variable, found.value.as_str()), ("NEW", "value of NEW"));
+        let found = retries(|name| Some(if name == NEW { "1" } else { "2" }));
+        assert_eq!(found, Some((NEW.to_owned(), Said::Text("1".to_owned()))));
+        let found = retries(|name| (name == OLD).then_some("2"));
+        assert_eq!(found, Some((OLD.to_owned(), Said::Text("2".to_owned()))));
     }
 
     #[test]
-    fn an_empty_variable_is_not_set() {
-        let lookup = |name: &str| Some(if name == "NEW" { " " } else { "1" }.to_owned());
-        assert_eq!(first(lookup, &["NEW", "OLD"]).unwrap().variable, "OLD");
-        assert!(first(lookup, &["NEW"]).is_none());
+    fn an_empty_variable_gives_way_to_the_old_name_and_else_means_nothing() {
+        let found = retries(|name| Some(if name == NEW { " " } else { "2" }));
+        assert_eq!(found, Some((OLD.to_owned(), Said::Text("2".to_owned()))));
+        let found = retries(|name| (name == NEW).then_some(" "));
+        assert_eq!(found, Some((NEW.to_owned(), Said::Nothing)));
+        assert_eq!(retries(|_| None), None);
     }
 
     #[test]

@@ -1,142 +1,175 @@
-//! What settings hold, what follows from it, and how it is shown.
+//! What settings hold, and what follows from it.
 //!
 //! This module does not know where values come from.
 
-use std::num::NonZeroUsize;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use serde_json::{Value, json};
+use super::error::SettingSource;
+use super::kind::{Location, Url};
+use super::profiles::Profile;
+use super::table::{COUNT, Key, Row, Values};
+use super::value::LoggingLevel;
 
-use super::value::{ApiUrl, DefaultSerializer, LoggingLevel, Summary};
-use crate::secret::{Secret, Secrets};
-
-/// One field for each setting, as it was set.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Values {
-    pub(super) home: PathBuf,
-    pub(super) profile: String,
-    pub(super) debug_mode: bool,
-    pub(super) api_url: Option<ApiUrl>,
-    pub(super) api_key: Option<Secret<String>>,
-    pub(super) api_auth_string: Option<Secret<String>>,
-    pub(super) logging_level: LoggingLevel,
-    pub(super) logging_log_prints: bool,
-    pub(super) logging_colors: bool,
-    pub(super) results_default_serializer: DefaultSerializer,
-    pub(super) results_persist_by_default: bool,
-    pub(super) results_local_storage_path: Option<PathBuf>,
-    pub(super) tasks_default_retries: u32,
-    // Invariant of both delays: never empty.
-    pub(super) tasks_default_retry_delay: Box<[Duration]>,
-    pub(super) tasks_default_persist_result: Option<bool>,
-    pub(super) tasks_refresh_cache: bool,
-    pub(super) tasks_default_no_cache: bool,
-    pub(super) tasks_disable_caching: bool,
-    pub(super) tasks_runner_thread_pool_max_workers: Option<NonZeroUsize>,
-    pub(super) flows_default_retries: u32,
-    pub(super) flows_default_retry_delay: Box<[Duration]>,
-    pub(super) summary: Summary,
-    // Invariant: what `Derived::of` gives for the other fields.
-    pub(super) derived: Derived,
-}
-
-/// What follows from the values and is asked for often.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Derived {
-    pub(super) local_storage_path: PathBuf,
+/// What is behind [`Settings`](super::Settings).
+#[derive(Clone, Debug)]
+pub(super) struct Inner {
+    pub(super) profile: Arc<Profile>,
+    /// As they were set.
+    pub(super) said: Values,
+    pub(super) sources: [SettingSource; COUNT],
+    pub(super) surroundings: Surroundings,
+    // Invariant of the rest: what `settle` makes of the fields above.
+    /// As they hold.
+    pub(super) values: Values,
     pub(super) shapes_runs: bool,
 }
 
-impl Derived {
-    fn of(values: &Values) -> Self {
-        let delayed = |delays: &[Duration]| delays.iter().any(|delay| !delay.is_zero());
-        let in_home = || values.home.join("storage");
+/// What the environment says that is no setting, but stands in for one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Surroundings {
+    /// The directory of the user: what `~` stands for.
+    pub(super) user_home: PathBuf,
+    /// `SSL_CERT_FILE`.
+    pub(super) ssl_cert_file: PathBuf,
+}
+
+impl Surroundings {
+    pub(super) fn of(lookup: impl Fn(&str) -> Option<String>) -> Self {
+        let path = |name: &str| {
+            let text = lookup(name).filter(|text| !text.trim().is_empty());
+            text.map(PathBuf::from)
+        };
         Self {
-            local_storage_path: values.results_local_storage_path.clone().unwrap_or_else(in_home),
-            shapes_runs: values.tasks_default_retries != 0
-                || values.flows_default_retries != 0
-                || delayed(&values.tasks_default_retry_delay)
-                || delayed(&values.flows_default_retry_delay)
-                || values.results_persist_by_default
-                || values.tasks_default_persist_result.is_some()
-                || values.tasks_refresh_cache
-                || values.tasks_default_no_cache
-                || values.tasks_disable_caching,
+            user_home: path("HOME").or_else(|| path("USERPROFILE")).unwrap_or_default(),
+            ssl_cert_file: path("SSL_CERT_FILE").unwrap_or_default(),
         }
     }
 }
 
+impl Inner {
+    pub(super) fn new(
+        profile: Arc<Profile>,
+        said: Values,
+        sources: [SettingSource; COUNT],
+        surroundings: Surroundings,
+    ) -> Self {
+        let values = said.clone();
+        let mut inner = Self { profile, said, sources, surroundings, values, shapes_runs: false };
+        inner.settle();
+        inner
+    }
+
+    /// Changes a setting, which is from now on said by the program.
+    pub(super) fn set(&mut self, key: Key, change: impl FnOnce(&mut Values)) {
+        change(&mut self.said);
+        self.sources[key as usize] = SettingSource::Program;
+        self.settle();
+    }
+
+    /// Sets a setting back to its default.
+    pub(super) fn reset(&mut self, row: &Row) {
+        (row.copy)(&mut self.said, &Values::default());
+        self.sources[row.key as usize] = SettingSource::Default;
+        self.settle();
+    }
+
+    /// Brings what follows from the settings up to date.
+    fn settle(&mut self) {
+        self.values = self.said.clone();
+        self.values.settle(&self.surroundings);
+        self.shapes_runs = self.values.shape_runs();
+    }
+}
+
 impl Values {
-    /// Brings what follows from the values up to date. To be called after every change.
-    pub(super) fn derive(&mut self) {
-        self.derived = Derived::of(self);
-    }
-
-    pub(super) fn effective_logging_level(&self) -> LoggingLevel {
-        if self.debug_mode { LoggingLevel::Debug } else { self.logging_level }
-    }
-
-    pub(super) fn serialize(&self, secrets: Secrets) -> Value {
-        let secret = |value: &Option<Secret<String>>| {
-            value.as_ref().map(|secret| secrets.text(secret).to_owned())
+    fn settle(&mut self, surroundings: &Surroundings) {
+        let home = match self.home.get() {
+            Some(home) => below_user(home, &surroundings.user_home),
+            None => surroundings.user_home.join(".prefect"),
         };
-        json!({
-            "home": self.home.to_string_lossy(),
-            "profile": self.profile,
-            "debug_mode": self.debug_mode,
-            "api": {
-                "url": self.api_url.as_ref().map(|url| match secrets {
-                    Secrets::Masked => url.masked(),
-                    Secrets::Included => url.0.clone(),
-                }),
-                "key": secret(&self.api_key),
-                "auth_string": secret(&self.api_auth_string),
-            },
-            "logging": {
-                "level": self.effective_logging_level(),
-                "log_prints": self.logging_log_prints,
-                "colors": self.logging_colors,
-            },
-            "results": {
-                "default_serializer": self.results_default_serializer,
-                "persist_by_default": self.results_persist_by_default,
-                "local_storage_path": self.derived.local_storage_path.to_string_lossy(),
-            },
-            "tasks": {
-                "default_retries": self.tasks_default_retries,
-                "default_retry_delay_seconds": seconds(&self.tasks_default_retry_delay),
-                "default_persist_result": self.tasks_default_persist_result,
-                "refresh_cache": self.tasks_refresh_cache,
-                "default_no_cache": self.tasks_default_no_cache,
-                "disable_caching": self.tasks_disable_caching,
-                "runner": {
-                    "thread_pool_max_workers": self.tasks_runner_thread_pool_max_workers,
-                },
-            },
-            "flows": {
-                "default_retries": self.flows_default_retries,
-                "default_retry_delay_seconds": seconds(&self.flows_default_retry_delay),
-            },
-            "context": { "summary": self.summary },
-        })
+        let place = |location: &mut Location, default: PathBuf| {
+            location.0 = match location.get() {
+                Some(path) => below_user(&below_home(path, &home), &surroundings.user_home),
+                None => default,
+            };
+        };
+        place(&mut self.profiles_path, home.join("profiles.toml"));
+        place(&mut self.results_local_storage_path, home.join("storage"));
+        place(&mut self.logging_config_path, home.join("logging.yml"));
+        place(&mut self.api_ssl_cert_file, surroundings.ssl_cert_file.clone());
+        self.home = Location(home);
+        self.cloud_ui_url.get_or_insert_with(|| cloud_ui(&self.cloud_api_url));
+        if self.ui_url.is_none() {
+            self.ui_url = self.api_url.as_ref().map(|api| self.ui_of(api));
+        }
+        if self.debug_mode {
+            self.logging_level = LoggingLevel::Debug;
+        }
+        let mut most = self.logging_to_api_max_log_size.min(self.logging_to_api_batch_size);
+        if self.connected_to_cloud() {
+            most = most.min(self.cloud_max_log_size);
+        }
+        self.logging_to_api_max_log_size = most;
+    }
+
+    pub(super) fn connected_to_cloud(&self) -> bool {
+        self.api_url.as_ref().is_some_and(|api| api.0.starts_with(&self.cloud_api_url.0))
+    }
+
+    /// The address of the UI that belongs to an API, by Prefect's own rule.
+    fn ui_of(&self, api: &Url) -> Url {
+        let cloud = self.cloud_ui_url.as_ref().zip(api.0.strip_prefix(&self.cloud_api_url.0));
+        let ui = match cloud {
+            Some((ui, rest)) => format!("{}{rest}", ui.0),
+            None => api.0.clone(),
+        };
+        let ui = ui.strip_suffix("/api").unwrap_or(&ui).replace("/api/", "/");
+        Url(ui.replace("/accounts/", "/account/").replace("/workspaces/", "/workspace/"))
+    }
+
+    fn shape_runs(&self) -> bool {
+        let delayed = |delays: &[std::time::Duration]| delays.iter().any(|delay| !delay.is_zero());
+        self.tasks_default_retries != 0
+            || self.flows_default_retries != 0
+            || delayed(self.tasks_default_retry_delay.get())
+            || delayed(self.flows_default_retry_delay.get())
+            || self.results_persist_by_default
+            || self.tasks_default_persist_result.is_some()
+            || self.tasks_refresh_cache
+            || self.tasks_default_no_cache
+            || self.tasks_disable_caching
     }
 }
 
-/// The delays, or none of any length in place of an empty list.
-pub(super) fn not_empty(delays: impl IntoIterator<Item = Duration>) -> Box<[Duration]> {
-    let delays: Box<[_]> = delays.into_iter().collect();
-    if delays.is_empty() { no_delay() } else { delays }
+/// The address of the UI that belongs to an API of Prefect Cloud, by Prefect's own rule.
+fn cloud_ui(api: &Url) -> Url {
+    let host = api.0.strip_prefix("https://").and_then(|rest| rest.split('/').next());
+    let is_prefects = host.is_some_and(|host| {
+        let mut labels = host.rsplit('.').skip(1);
+        host.starts_with("api") && labels.next() == Some("prefect") && labels.next().is_some()
+    });
+    let ui = match api.0.strip_prefix("https://api") {
+        Some(rest) if is_prefects => format!("https://app{rest}"),
+        _ => api.0.clone(),
+    };
+    Url(ui.strip_suffix("/api").unwrap_or(&ui).to_owned())
 }
 
-pub(super) fn no_delay() -> Box<[Duration]> {
-    Box::new([Duration::ZERO])
+/// A path with a leading `~` replaced.
+fn below_user(path: &Path, user_home: &Path) -> PathBuf {
+    match path.strip_prefix("~") {
+        Ok(below) => user_home.join(below),
+        Err(_) => path.to_owned(),
+    }
 }
 
-/// A number or a list of numbers, as Prefect writes them.
-fn seconds(delays: &[Duration]) -> Value {
-    match delays {
-        [delay] => json!(delay.as_secs_f64()),
-        _ => delays.iter().map(Duration::as_secs_f64).collect(),
+/// A path with a leading `$PREFECT_HOME` replaced.
+fn below_home(path: &Path, home: &Path) -> PathBuf {
+    let below =
+        path.strip_prefix("$PREFECT_HOME").or_else(|_| path.strip_prefix("${PREFECT_HOME}"));
+    match below {
+        Ok(below) => home.join(below),
+        Err(_) => path.to_owned(),
     }
 }

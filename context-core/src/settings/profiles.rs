@@ -1,0 +1,5 @@
+//! Profiles: settings under a name, of which one is active.
+
+mod profile;
+
+pub use profile::Profile;
