@@ -12,6 +12,7 @@
 
 mod connect;
 mod convert;
+mod event;
 mod limits;
 mod orchestrate;
 mod thread;
@@ -34,6 +35,9 @@ use crate::settings::Settings;
 
 pub use connect::ConnectError;
 pub(crate) use limits::Lease;
+
+/// Under which target what is told of telling is logged. It is not told to the server.
+const LOG: &str = "context::server";
 
 /// A connection to a Prefect server. Cheap to clone.
 #[derive(Clone)]
