@@ -10,8 +10,8 @@ use context_client::schema::{
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Server, random_uuid};
 use super::convert::{proposed, received};
+use super::{Server, random_uuid};
 use crate::id::{FlowRunId, TaskRunId};
 use crate::record::{
     Answer, Cancellation, Decision, Held, NewFlowRun, NewStandIn, OrchestrationError, Orchestrator,
