@@ -20,6 +20,10 @@ nextest *args:
 exchange:
     CI=true cargo test -p context-core --test prefect_results
 
+# The server for tests, and the proxy. Needs CONTEXT_TEST_PYTHON, as above.
+server:
+    CI=true cargo test -p prefect-server
+
 # Format everything.
 fmt:
     cargo fmt --all

@@ -3,7 +3,8 @@
 //! A program that begins with `#[context::main]` owns its process, so some things are done here that a library must not
 //! do. Once per process, before anything else:
 //!
-//! 1. Settings that could not be read, each with the default that took its place, are told on the standard error stream.
+//! 1. What is wrong with the settings (a value or a file that cannot be read, an active profile that does not exist) is
+//!    told on the standard error stream, with what takes its place.
 //!    So is a set `PREFECT_API_URL`, because this version records runs in the process only and sends nothing.
 //! 2. Two flows of one name are told in the same place, with where both stand: nobody can tell their runs apart, and
 //!    looking such a name up is an error. The program runs all the same, for it may never look one up.
@@ -36,7 +37,7 @@ use crate::context::SettingsContext;
 use crate::record::Client;
 use crate::registry;
 use crate::runner::{self, Interrupt};
-use crate::settings::{Settings, SettingsError, Summary};
+use crate::settings::{Settings, Summary};
 use crate::summary::SummaryRecorder;
 
 /// The options of `#[context::main]`.
@@ -155,12 +156,11 @@ fn prepare() {
     static PREPARED: Once = Once::new();
     PREPARED.call_once(|| {
         runner::watch();
-        let (settings, problems) = Settings::from_env();
-        // Read now, the ambient settings log their problems before the program can have installed a log: they are told
-        // once.
-        drop(SettingsContext::get());
+        // Read now, before the program can have installed a log, the settings tell there what is wrong with them.
+        let context = SettingsContext::get();
+        let settings = context.settings();
         let mut stderr = io::stderr().lock();
-        warn(&mut stderr, &settings, &problems);
+        warn(&mut stderr, settings);
         for duplicate in registry::duplicates() {
             tell(&mut stderr, duplicate);
         }
@@ -179,10 +179,7 @@ const fn shows_summaries(setting: Summary) -> bool {
     }
 }
 
-fn warn(stderr: &mut impl Write, settings: &Settings, problems: &[SettingsError]) {
-    for problem in problems {
-        tell(stderr, format_args!("{problem}{}", problem.consequence()));
-    }
+fn warn(stderr: &mut impl Write, settings: &Settings) {
     if settings.api_url().is_some() {
         let problem = "`PREFECT_API_URL` is set, but this version records runs in this process only: \
                        the server is told nothing";

@@ -15,9 +15,12 @@
 
 mod by_name;
 mod change;
+mod dotenv;
 mod error;
+mod files;
 mod into;
 mod kind;
+mod load;
 pub mod profiles;
 mod raw;
 mod reader;

@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use context_client::{ApiError, PrefectClient};
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
+use uuid::{Builder, Uuid};
 
 use self::connect::Connection;
 use self::limits::KnownLimits;
@@ -69,10 +70,11 @@ impl Server {
     }
 
     /// Has `work` done on the server's thread; what it gives can be awaited anywhere. It goes on if nobody waits.
-    pub(crate) fn ask<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> impl Future<Output = T> + Send + use<T, Self> + 'static {
+    pub(crate) fn ask<T, F>(&self, work: F) -> impl Future<Output = T> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
         self.0.thread.ask(work)
     }
 
@@ -90,6 +92,11 @@ impl Server {
         };
         OrchestrationError::new(format!("cannot {doing}: {error}{advice}"))
     }
+}
+
+/// An id that nobody else has.
+fn random_uuid() -> Uuid {
+    Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid()
 }
 
 impl fmt::Debug for Server {

@@ -224,9 +224,20 @@ impl Settings {
 
     /// The settings as JSON, in the nesting that Prefect gives them.
     pub fn serialize(&self, secrets: Secrets) -> Value {
-        let mut object = Map::new();
+        let mut object = self.nested(secrets, |_| true);
         object.insert("profile".to_owned(), json!(self.profile()));
-        for row in TABLE {
+        Value::Object(object)
+    }
+
+    /// As [`serialize`](Self::serialize), with nothing but what somebody has set.
+    pub(crate) fn serialize_set(&self, secrets: Secrets) -> Value {
+        let is_set = |row: &Row| self.0.sources[row.key as usize] != SettingSource::Default;
+        Value::Object(self.nested(secrets, is_set))
+    }
+
+    fn nested(&self, secrets: Secrets, is_wanted: impl Fn(&Row) -> bool) -> Map<String, Value> {
+        let mut object = Map::new();
+        for row in TABLE.iter().filter(|row| is_wanted(row)) {
             let (tables, name) = row.path.rsplit_once('.').unwrap_or(("", row.path));
             let mut object = &mut object;
             for table in tables.split('.').filter(|table| !table.is_empty()) {
@@ -236,7 +247,7 @@ impl Settings {
             }
             object.insert(name.to_owned(), (row.json)(self.values(), secrets));
         }
-        Value::Object(object)
+        object
     }
 
     pub(super) fn with_found(

@@ -139,7 +139,7 @@ pub enum SettingsError {
         /// The name.
         name: String,
         /// Who says that it is active.
-        set_by: &'static str,
+        set_by: String,
         /// The names of those that exist.
         known: String,
     },

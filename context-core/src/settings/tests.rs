@@ -1,3 +1,5 @@
+mod load;
+
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;

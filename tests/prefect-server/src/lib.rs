@@ -24,10 +24,12 @@ mod http;
 mod options;
 mod port;
 mod process;
+mod proxy;
 mod server;
 mod template;
 
 pub use environment::VERSION;
 pub use http::Answer;
 pub use options::Options;
+pub use proxy::{Direction, Frame, Record, RecordingProxy, Request};
 pub use server::PrefectServer;

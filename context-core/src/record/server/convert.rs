@@ -3,6 +3,7 @@
 use context_client::schema;
 use uuid::Uuid;
 
+use super::random_uuid;
 use crate::clock::Timestamp;
 use crate::id::{FlowRunId, StateId};
 use crate::state::{State, StateType};
@@ -20,7 +21,7 @@ pub(super) fn proposed(state: &State) -> schema::StateCreate {
             pause_key: details.pause_key.clone(),
             pause_reschedule: details.pause_reschedule.then_some(true),
             retriable: details.retriable.or(retriable),
-            transition_id: Some(Uuid::new_v4()),
+            transition_id: Some(random_uuid()),
             traceparent: details.traceparent.clone(),
             ..schema::StateDetails::default()
         });

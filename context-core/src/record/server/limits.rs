@@ -92,7 +92,13 @@ impl Server {
                 let mode = ConcurrencyMode::Concurrency;
                 let taken = server
                     .api()
-                    .increment_concurrency_slots_with_lease(&names, slots, mode, duration, holder)
+                    .increment_concurrency_slots_with_lease(
+                        &names,
+                        slots,
+                        mode,
+                        duration,
+                        holder.clone(),
+                    )
                     .await;
                 match taken {
                     Ok(lease) if lease.limits.is_empty() => return Ok(None),

@@ -10,9 +10,8 @@ use context_client::schema::{
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::Server;
 use super::convert::{proposed, received};
-use crate::clock::Timestamp;
+use super::{Server, random_uuid};
 use crate::id::{FlowRunId, TaskRunId};
 use crate::record::{
     Answer, Cancellation, Decision, Held, NewFlowRun, NewStandIn, OrchestrationError, Orchestrator,
@@ -92,7 +91,7 @@ impl Server {
             empirical_policy: Some(policy(&run)),
             tags: run.tags.iter().map(ToString::to_string).collect(),
             // The answer may get lost, and the same be sent again.
-            idempotency_key: Some(Uuid::new_v4().to_string()),
+            idempotency_key: Some(random_uuid().to_string()),
             state: Some(StateCreate::new(ApiStateType::Pending).with_name("Pending")),
             ..FlowRunCreate::new(flow_id)
         };

@@ -29,10 +29,11 @@ impl ServerThread {
     }
 
     /// Has `work` done; what it gives can be awaited on any thread. It goes on if nobody waits.
-    pub(super) fn ask<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> impl Future<Output = T> + Send + 'static {
+    pub(super) fn ask<T, F>(&self, work: F) -> impl Future<Output = T> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
         let working = self.0.spawn(work);
         async move {
             match working.await {

@@ -142,27 +142,26 @@ impl Server {
     async fn listen(&self) -> Result<(), ApiError> {
         let client = self.api();
         let since = Timestamp::from_nanos(Timestamp::now().as_nanos() - BACK.as_nanos() as i64);
-        let filter =
-            EventFilter::new().event_names([CANCELLING, CANCELLED]).occurred_since(since.to_jiff());
+        let filter = EventFilter::new().names([CANCELLING, CANCELLED]).since(since.to_jiff());
         let mut told = client.subscribe_events(&filter, true).await?;
         // Before the subscription something may have happened that is too long ago to be told again.
         self.ask_for_cancellations().await;
-        let mut check = tokio::time::interval(CHECKED_EVERY);
-        check.reset();
-        let mut pulse = tokio::time::interval(ASKED_EVERY);
+        let mut checked = Timestamp::now();
         loop {
-            tokio::select! {
-                event = told.next() => match event {
-                    Some(event) => self.hear(&event?),
-                    None => return Ok(()),
-                },
-                _ = check.tick() => self.ask_for_cancellations().await,
-                _ = pulse.tick() => {
+            match tokio::time::timeout(ASKED_EVERY, told.next()).await {
+                Ok(Some(event)) => self.hear(&event?),
+                Ok(None) => return Ok(()),
+                Err(_) => {
                     if self.0.watches.lock().runs.is_empty() {
                         return Ok(());
                     }
                     self.send_heartbeats();
                 }
+            }
+            let now = Timestamp::now();
+            if now.since(checked) >= CHECKED_EVERY {
+                checked = now;
+                self.ask_for_cancellations().await;
             }
         }
     }
@@ -184,7 +183,7 @@ impl Server {
                 .ids(page.iter().copied())
                 .state_types([ApiStateType::Cancelling, ApiStateType::Cancelled]);
             // A server that cannot answer is asked again in a second.
-            let found = self.api().with_max_retries(0).read_flow_runs(&wanted.into()).await;
+            let found = self.api().with_max_retries(0).read_flow_runs(wanted).await;
             for run in found.unwrap_or_default() {
                 self.0.watches.cancel(run.id);
             }

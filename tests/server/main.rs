@@ -1,0 +1,12 @@
+//! Flows against a real Prefect server: what they report is read back through its API.
+//!
+//! Each test has its own flows and looks at its own runs only. See `prefect_server` for where the server comes from.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod cancellation;
+mod support;
+
+mod retries;
+mod states;
+mod subflows;
