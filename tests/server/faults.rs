@@ -80,10 +80,7 @@ async fn without_a_server_a_flow_does_not_begin_and_says_why() {
     let (settings, _home) = settings(server.api_url());
     let settings = settings.with_client_max_retries(0);
     let began = Instant::now();
-    let error = SettingsContext::new(settings)
-        .scope(async { refused().await })
-        .await
-        .unwrap_err();
+    let error = SettingsContext::new(settings).scope(async { refused().await }).await.unwrap_err();
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     let text = error.to_string();
     for part in [server.address(), "is the server running there", "without `PREFECT_API_URL`"] {

@@ -12,9 +12,13 @@
 
 mod connect;
 mod convert;
+mod delivery;
 mod event;
 mod limits;
+mod logs;
 mod orchestrate;
+mod report;
+mod spool;
 mod thread;
 mod version;
 mod watch;
@@ -24,14 +28,16 @@ use std::future::Future;
 use std::sync::Arc;
 
 use context_client::{ApiError, PrefectClient};
-use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
+use tokio::sync::MutexGuard as AsyncMutexGuard;
 use uuid::{Builder, Uuid};
 
 use self::connect::Connection;
+use self::delivery::{Delivery, WriteGate};
 use self::limits::KnownLimits;
 use self::thread::ServerThread;
 use self::watch::Watches;
-use super::OrchestrationError;
+use super::{OrchestrationError, Recorder, RunEvent};
+use crate::id::FlowRunId;
 use crate::settings::Settings;
 
 pub use connect::ConnectError;
@@ -48,7 +54,8 @@ struct Inner {
     connection: Connection,
     thread: ServerThread,
     /// Held by whoever writes.
-    gate: AsyncMutex<()>,
+    gate: WriteGate,
+    delivery: Delivery,
     watches: Watches,
     limits: KnownLimits,
 }
@@ -80,7 +87,17 @@ impl Server {
 
     /// To be held while something is written.
     pub(crate) async fn gate(&self) -> AsyncMutexGuard<'_, ()> {
-        self.0.gate.lock().await
+        self.0.gate.enter().await
+    }
+
+    /// Where everything is handed to that the server is told.
+    fn delivery(&self) -> &Delivery {
+        &self.0.delivery
+    }
+
+    /// Ready once all is told that there is to tell of a flow run that has ended.
+    async fn finish_now(&self, id: FlowRunId) {
+        self.delivery().finish(id).await;
     }
 
     /// Why the server did not do something.
@@ -91,6 +108,13 @@ impl Server {
             ""
         };
         OrchestrationError::new(format!("cannot {doing}: {error}{advice}"))
+    }
+}
+
+/// The server is told of task runs and assets. Flow runs it knows.
+impl Recorder for Server {
+    fn record(&self, event: &RunEvent<'_>) {
+        self.delivery().record(event);
     }
 }
 

@@ -500,6 +500,11 @@ settings! {
     /// How many events tell a server of a task run. Default `fewest`.
     task_run_events: TaskRunEvents = TaskRunEvents::Fewest, "CONTEXT_TASK_RUN_EVENTS",
         "context.task_run_events", copied(with_task_run_events);
+
+    /// How long the end of a flow run waits for a server that records nothing of what it was told, before the rest is kept in
+    /// [`home`](Self::home) and delivered later. Default 10 s.
+    delivery_timeout: Seconds = Seconds::new(10), "CONTEXT_DELIVERY_TIMEOUT", "context.delivery_timeout",
+        seconds(with_delivery_timeout);
 }
 
 const fn count(count: usize) -> NonZeroUsize {

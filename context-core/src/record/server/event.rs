@@ -43,6 +43,35 @@ pub(super) struct Event {
     pub(super) text: String,
 }
 
+impl Event {
+    /// The name of the state that a task run has entered.
+    pub(super) fn state_name(&self) -> &str {
+        const BEFORE: &str = "\"event\":\"prefect.task-run.";
+        let name = self.text.split_once(BEFORE).and_then(|(_, rest)| rest.split('"').next());
+        name.unwrap_or_default()
+    }
+
+    /// Gives it an id that the server has not seen lately, and would therefore ignore. The state keeps its id, so that it
+    /// is recorded once in any case.
+    pub(super) fn make_repeatable(&mut self) {
+        const STATE: &str = "\"validated_state\":{";
+        let Subject::TaskRun { occurred, .. } = self.subject else { return };
+        let own = format!("\"id\":\"{}\",", self.id);
+        if let Some(at) = self.text.find(STATE).map(|at| at + STATE.len())
+            && !self.text[at..].starts_with(&own)
+        {
+            self.text.insert_str(at, &own);
+        }
+        // The event's own id stands after all else that has one.
+        if let Some(at) = self.text.rfind(",\"id\":\"").map(|at| at + 7)
+            && let Some(end) = self.text[at..].find('"').map(|length| at + length)
+        {
+            let fresh = StateId::generate(occurred).to_string();
+            self.text.replace_range(at..end, &fresh);
+        }
+    }
+}
+
 /// What an event tells of, and thereby how one sees whether the server has recorded it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
@@ -52,8 +81,8 @@ pub(super) enum Subject {
         id: TaskRunId,
         /// When.
         occurred: Timestamp,
-        /// True if the state is a final one.
-        is_final: bool,
+        /// True if one sees that it was recorded by the run being in a final state.
+        shows_end: bool,
     },
     /// Something of which the server keeps the event alone.
     Other,

@@ -11,6 +11,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::convert::{proposed, received};
+use super::event::FlowRunFacts;
 use super::{Server, random_uuid};
 use crate::id::{FlowRunId, TaskRunId};
 use crate::record::{
@@ -101,7 +102,14 @@ impl Server {
         };
         let id = FlowRunId::from(created.id);
         let outer = run.stand_in.as_ref().map(|stand_in| stand_in.flow_run_id);
-        self.delivery().known_flow_run(id, outer, created.name.clone(), flow_id, run.flow_name);
+        self.delivery().known_flow_run(FlowRunFacts {
+            id,
+            name: created.name.clone(),
+            flow_id,
+            flow_name: run.flow_name,
+            tags: run.tags,
+            outer,
+        });
         Ok(RegisteredFlowRun { id, name: created.name, stand_in: stand_in.map(TaskRunId::from) })
     }
 

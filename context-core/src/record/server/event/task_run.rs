@@ -68,7 +68,9 @@ pub(in crate::record::server) fn task_run_event(
             follows: follows.map(|(id, _)| id.into()),
         })
     })?;
-    let subject = Subject::TaskRun { id: run.id, occurred: at, is_final: state.is_terminal() };
+    // One that was undone had ended before.
+    let shows_end = state.is_terminal() && state.name() != "RolledBack";
+    let subject = Subject::TaskRun { id: run.id, occurred: at, shows_end };
     Some(Event { id: id.into(), flow_run: run.flow_run_id, subject, text })
 }
 

@@ -141,16 +141,17 @@ fn task_runs_are_told_as_prefect_tells_of_them() {
         // Where results are kept is not known to recorders.
         recorded["payload"]["validated_state"]["data"] = Value::Null;
         assert_eq!(ours, recorded);
+        assert_eq!(event.state_name(), run.state.name());
         let members =
             |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         assert_eq!(members(&ours), members(&recorded));
         assert_eq!((event.id, event.flow_run), (id(&recorded["id"]), Some(facts.id)));
-        let Subject::TaskRun { id: task_run, occurred, is_final } = event.subject else {
+        let Subject::TaskRun { id: task_run, occurred, shows_end } = event.subject else {
             panic!("{event:?}");
         };
         assert_eq!((task_run, Some(occurred)), (run.id, time(&recorded["occurred"])));
         let final_ones = ["Completed", "Failed", "Cached"];
-        assert_eq!(is_final, final_ones.contains(&run.state.name()), "{}", run.state);
+        assert_eq!(shows_end, final_ones.contains(&run.state.name()), "{}", run.state);
     }
 }
 
@@ -408,4 +409,22 @@ fn subflows_belong_to_the_family_of_the_flow_that_called_them() {
     assert_eq!(runs.family(b), [b, c].into());
     runs.remove(&runs.family(a));
     assert!(runs.get(b).is_none() && runs.get(d).is_some());
+}
+
+#[test]
+fn an_event_that_was_lost_is_sent_under_another_id_and_tells_of_the_same_state() {
+    let recorded: Vec<Value> = serde_json::from_str(include_str!("tests/task-runs.json")).unwrap();
+    let (run, before) = recorded_run(&recorded[2]);
+    let first = task_run_event(&run, &before, Some(&facts_of(&recorded[2]))).unwrap();
+    let mut again = first.clone();
+    for _ in 0..2 {
+        again.make_repeatable();
+        let told: Value = serde_json::from_str(&again.text).unwrap();
+        let mut expected: Value = serde_json::from_str(&first.text).unwrap();
+        assert_ne!(told["id"], expected["id"]);
+        assert_ne!(told["id"].as_str().unwrap().parse::<Uuid>().unwrap(), Uuid::nil());
+        expected["payload"]["validated_state"]["id"] = expected["id"].clone();
+        expected["id"] = told["id"].clone();
+        assert_eq!(told, expected);
+    }
 }
