@@ -270,13 +270,14 @@ impl Delivery {
         shared.flow_runs.remove(&family);
     }
 
-    /// Delivers all there is, or keeps it, until `deadline` at most. What is told afterwards is kept.
-    pub(super) async fn shutdown(&self, deadline: Instant) -> Undelivered {
+    /// Delivers all there is, or keeps it, within `limit` at most. What is told afterwards is kept.
+    pub(super) async fn shutdown(&self, limit: Duration) -> Undelivered {
         let shared = &self.0;
+        let deadline = tokio::time::Instant::now() + limit;
         self.wait(None, Some(deadline)).await;
         shared.queue.close();
         // What was told meanwhile.
-        self.wait(None, Some(Instant::now())).await;
+        self.wait(None, Some(tokio::time::Instant::now())).await;
         let rest = |rows: &[LogRow]| shared.keep_logs(rows);
         shared.logs.finish(shared.patience, Some(deadline), &rest).await;
         shared.seal();
@@ -303,7 +304,7 @@ impl Delivery {
     fn wait(
         &self,
         family: Option<HashSet<FlowRunId>>,
-        deadline: Option<Instant>,
+        deadline: Option<tokio::time::Instant>,
     ) -> impl Future<Output = ()> + use<> {
         let (over, is_over) = oneshot::channel();
         self.0.tell(Command::Wait(Waiter { family, deadline, over }));

@@ -60,29 +60,32 @@ impl From<LogRow> for LogCreate {
 impl LogRow {
     /// How many bytes of JSON it has, or a few more.
     fn size(&self) -> usize {
-        let escaped = |byte: u8| match byte {
-            b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
-            0..=31 => 6,
-            _ => 1,
-        };
         self.message.bytes().map(escaped).sum::<usize>() + self.name.len() + BESIDE_MESSAGE
     }
 
-    /// Cuts the message so that the line has `most` bytes.
+    /// Cuts the message so that the line has `most` bytes, if it can be cut so far.
     fn cut(&mut self, most: usize) {
-        while self.size() > most && self.message.len() > CUT.len() {
-            let excess = self.size() - most + CUT.len();
-            let kept = self.message.strip_suffix(CUT).unwrap_or(&self.message).len();
-            let mut end = kept.saturating_sub(excess);
-            while !self.message.is_char_boundary(end) {
-                end -= 1;
-            }
-            self.message.truncate(end);
-            self.message.push_str(CUT);
-            if end == 0 {
-                return;
-            }
+        if self.size() <= most {
+            return;
         }
+        let mut room = most.saturating_sub(self.name.len() + BESIDE_MESSAGE + CUT.len());
+        let end = self.message.char_indices().find_map(|(at, c)| {
+            let size = c.encode_utf8(&mut [0; 4]).bytes().map(escaped).sum();
+            let rest = room.checked_sub(size);
+            room = rest.unwrap_or_default();
+            rest.is_none().then_some(at)
+        });
+        self.message.truncate(end.unwrap_or(self.message.len()));
+        self.message.push_str(CUT);
+    }
+}
+
+/// How many bytes of JSON a byte of text is, at most.
+const fn escaped(byte: u8) -> usize {
+    match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
+        0..=31 => 6,
+        _ => 1,
     }
 }
 
@@ -269,7 +272,7 @@ impl Logs {
     pub(super) async fn finish(
         &self,
         patience: Duration,
-        deadline: Option<std::time::Instant>,
+        deadline: Option<Instant>,
         keep: &(impl Fn(&[LogRow]) -> bool + Sync),
     ) {
         let end = {
@@ -290,7 +293,7 @@ impl Logs {
             if before.replace(first) != Some(first) {
                 until = Instant::now() + patience;
             }
-            let until = deadline.map_or(until, |deadline| until.min(deadline.into()));
+            let until = deadline.map_or(until, |deadline| until.min(deadline));
             if !wait_until(until, moved).await {
                 let mut inbox = self.lock();
                 let rest = inbox.take_until(end);

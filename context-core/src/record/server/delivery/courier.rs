@@ -58,7 +58,7 @@ pub(super) enum Command {
 pub(super) struct Waiter {
     pub(super) family: Option<HashSet<FlowRunId>>,
     /// When it is over in any case.
-    pub(super) deadline: Option<std::time::Instant>,
+    pub(super) deadline: Option<Instant>,
     pub(super) over: oneshot::Sender<()>,
 }
 
@@ -510,7 +510,7 @@ impl<L: Line> Courier<L> {
             let has_left = self.shared.queue.undelivered(family) > 0
                 || family.is_none() && self.shared.is_redelivering();
             let is_late = now.duration_since(*since) >= self.shared.patience
-                || waiter.deadline.is_some_and(|deadline| deadline <= now.into_std());
+                || waiter.deadline.is_some_and(|deadline| deadline <= now);
             if has_left && !is_late {
                 nth += 1;
                 continue;
@@ -560,7 +560,7 @@ impl<L: Line> Courier<L> {
         for Waiting { waiter, since } in &self.waiting {
             at_most(*since + self.shared.patience);
             if let Some(deadline) = waiter.deadline {
-                at_most(deadline.into());
+                at_most(deadline);
             }
         }
         next

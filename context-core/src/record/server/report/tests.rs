@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -319,7 +320,10 @@ proptest! {
             })
             .collect();
         let mut times: Vec<(Uuid, u64)> = Vec::new();
-        for millis in 0..25_000 {
+        let entered = lives.iter().flat_map(|(_, life)| life.iter().map(|(_, _, at)| *at));
+        let ticks = (0..25_000).step_by(TICK as usize);
+        let moments: BTreeSet<u64> = entered.chain(ticks).collect();
+        for millis in moments {
             let before = desk.told.len();
             for (number, life) in &lives {
                 for (state, _, _) in life.iter().filter(|(_, _, at)| *at == millis) {

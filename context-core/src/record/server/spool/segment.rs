@@ -84,7 +84,7 @@ pub(in crate::record::server) struct Segment {
 impl Segment {
     /// Opens a segment, if nobody else has it.
     pub(super) fn open(path: &Path) -> io::Result<Option<Self>> {
-        let file = match OpenOptions::new().read(true).append(true).open(path) {
+        let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -166,7 +166,8 @@ impl Segment {
             text.push(b'\n');
         }
         line::write_delivered(self.lines, &mut text)?;
-        self.reader.get_mut().write_all(&text)
+        // Not through the reader's file: to write at the end would end the reading, too.
+        OpenOptions::new().append(true).open(&self.path)?.write_all(&text)
     }
 
     /// Removes it: the server has all of it.
