@@ -31,6 +31,8 @@ pub use orchestrator::{
 };
 pub use run::{FlowRun, TaskRun};
 #[cfg(feature = "server")]
+pub(crate) use server::Undelivered;
+#[cfg(feature = "server")]
 pub use server::{ConnectError, Server};
 
 pub use crate::runner::Cancellation;

@@ -26,6 +26,9 @@ mod watch;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::time::Instant;
 
 use context_client::{ApiError, PrefectClient};
 use tokio::sync::MutexGuard as AsyncMutexGuard;
@@ -41,10 +44,14 @@ use crate::id::FlowRunId;
 use crate::settings::Settings;
 
 pub use connect::ConnectError;
+pub(crate) use delivery::Undelivered;
 pub(crate) use limits::Lease;
 
 /// Under which target what is told of telling is logged. It is not told to the server.
 const LOG: &str = "context::server";
+
+/// Whether everything is waited for when the process ends.
+static FINISHES_AT_EXIT: AtomicBool = AtomicBool::new(false);
 
 /// A connection to a Prefect server. Cheap to clone.
 #[derive(Clone)]
@@ -95,9 +102,30 @@ impl Server {
         &self.0.delivery
     }
 
+    /// Has everything be waited for when the process ends, and not at the end of each flow run: for programs whose end is
+    /// known ([`shut_down`](Self::shut_down)).
+    pub(crate) fn finish_at_exit() {
+        FINISHES_AT_EXIT.store(true, Ordering::Relaxed);
+    }
+
     /// Ready once all is told that there is to tell of a flow run that has ended.
     async fn finish_now(&self, id: FlowRunId) {
         self.delivery().finish(id).await;
+    }
+
+    /// Delivers all there is, or keeps it, until `deadline` at most; then tells `over` what was not delivered.
+    pub(crate) fn shut_down(&self, deadline: Instant, over: Sender<Undelivered>) {
+        let server = self.clone();
+        self.0.thread.spawn(async move {
+            let undelivered = server.delivery().shutdown(deadline).await;
+            // Perhaps nobody waits any more.
+            over.send(undelivered).ok();
+        });
+    }
+
+    /// How many events are on their way.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.delivery().tally().waiting()
     }
 
     /// Why the server did not do something.
