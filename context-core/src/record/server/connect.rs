@@ -156,6 +156,8 @@ impl Server {
         let client = endpoint.client()?;
         let thread = ServerThread::start().map_err(|source| ConnectError::Thread { source })?;
         let gate = WriteGate::default();
+        // What is made now has timers of that thread, not of the one that connects.
+        let on_thread = thread.enter();
         let (delivery, work) = Delivery::new(
             ApiLine::new(&client),
             client.api_url(),
@@ -163,6 +165,7 @@ impl Server {
             gate.clone(),
             Bounds::of(settings),
         );
+        drop(on_thread);
         thread.spawn(work);
         Ok(Self(Arc::new(Inner {
             connection: Connection {
