@@ -10,8 +10,10 @@ pub use context_core::concurrency::{ConcurrencyError, concurrency, rate_limit};
 pub use context_core::context::{
     AssetContext, AssetMetadataError, AsyncClientContext, ClockContext, Context, ContextModel,
     DeploymentContext, EngineContext, FlowRunContext, InCurrentContext, Policy, RunContext, Scope,
-    SettingsContext, SyncClientContext, TagScope, TagsContext, TaskRunContext, add_asset_metadata,
-    get_run_context, get_transaction, spawn, spawn_blocking, thread, transaction,
+    SettingsContext, SyncClientContext, TagScope, TagsContext, TaskRunContext, TemporarySettings,
+    UseProfile, add_asset_metadata, get_run_context, get_settings_context, get_transaction,
+    root_settings_context, spawn, spawn_blocking, temporary_settings, thread, transaction,
+    use_profile,
 };
 pub use context_core::definition::{
     FlowDefinition, FlowHook, FlowOptions, IntoRetryDelay, IntoSerializer, RetryCondition,
@@ -35,9 +37,11 @@ pub use context_core::results::{
     IntoStorage, IsolationLevel, ResultError, ResultStore, Serializer, Storage,
 };
 pub use context_core::secret::{Secret, Secrets};
+pub use context_core::settings::profiles::{ProfileError, ProfileRef, ProfilesCollection};
 pub use context_core::settings::{
     DefaultSerializer, IntoSetting, LoggingLevel, Profile, SettingInfo, SettingPlace,
     SettingSource, Settings, SettingsError, Summary, TaskRunEvents, ToVariables, WhenMissingFlow,
+    WorkerVariables,
 };
 pub use context_core::state::{
     Failure, InvalidOption, MissingContext, NotReady, PauseEnd, RunError, RunErrorKind, State,
@@ -311,7 +315,7 @@ pub mod prelude {
         ContextModel, FlowRunContext, InCurrentContext, RunContext, RunError, State, StateType,
         TagsContext, TaskFuture, TaskFutures, TaskRunContext, add_asset_metadata, allow_failure,
         default_policy, exponential_backoff, flow_parameters, get_run_context, inputs, no_cache,
-        run_id, task_source, transaction, unmapped,
+        run_id, task_source, transaction, unmapped, use_profile,
     };
     pub use context_macros::{current_run, flow, materialize, tags, task};
 }

@@ -10,8 +10,11 @@ use crate::state::{State, StateType};
 /// Runs the ignored test `name` of this program with other variables: what it wrote on the standard error stream.
 fn child(name: &str, variables: &[(&str, &str)]) -> (Output, String) {
     let program = std::env::current_exe().unwrap();
+    let home = tempfile::tempdir().unwrap();
     let output = Command::new(program)
         .args(["--exact", &format!("program::tests::{name}"), "--ignored", "--nocapture"])
+        .env("PREFECT_HOME", home.path())
+        .env_remove("PREFECT_PROFILE")
         .env_remove("PREFECT_API_URL")
         .env_remove("CONTEXT_SUMMARY")
         .env_remove("NO_COLOR")
