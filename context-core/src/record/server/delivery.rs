@@ -159,7 +159,11 @@ impl Delivery {
             is_watched: AtomicBool::new(false),
             has_told: AtomicBool::new(false),
         });
-        let courier = Courier::new(shared.clone(), line.clone(), told).run();
+        let courier = {
+            let (shared, line) = (shared.clone(), line.clone());
+            // Its timers belong to the runtime that polls it.
+            async move { Courier::new(shared, line, told).run().await }
+        };
         let redelivery = redelivery::run(shared.clone(), line.clone(), gate.clone());
         let logs = {
             let shared = shared.clone();
