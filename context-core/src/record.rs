@@ -18,7 +18,8 @@ use std::fmt::Debug;
 
 pub use client::Client;
 pub use event::{
-    AssetEvent, DynamicKey, FlowRunEvent, RunEvent, RunName, RunTags, TaskInputs, TaskRunEvent,
+    AssetEvent, DynamicKey, FlowRunEvent, ProgressEvent, RunEvent, RunName, RunTags, TaskInputs,
+    TaskRunEvent,
 };
 pub use memory::{MemoryRecorder, Recorded};
 pub use orchestrator::{
