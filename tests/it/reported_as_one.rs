@@ -325,6 +325,30 @@ async fn elements_are_cached_one_by_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn elements_keep_to_the_limits_of_their_tags() {
+    static NOW: AtomicUsize = AtomicUsize::new(0);
+    static MOST: AtomicUsize = AtomicUsize::new(0);
+
+    #[task]
+    async fn works(_n: u32) {
+        MOST.fetch_max(NOW.fetch_add(1, SeqCst) + 1, SeqCst);
+        tokio::task::yield_now().await;
+        NOW.fetch_sub(1, SeqCst);
+    }
+    #[flow]
+    async fn mapped() -> Result<(), RunError> {
+        let all = tags!("as-one", { works::with_options().reported_as_one().map(0..50) });
+        all.await.map(drop)
+    }
+    context::concurrency::set_tag_limit("as-one", 2);
+    let (value, recorder) = recorded(mapped).await;
+    context::concurrency::remove_limit("tag:as-one");
+    value.unwrap();
+    assert!(MOST.load(SeqCst) <= 2, "{}", MOST.load(SeqCst));
+    assert_eq!(the_run(&recorder, "works").0.tags, ["as-one"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_makes_no_difference_who_runs_the_elements() {
     #[flow]
     async fn mapped() -> Result<u64, RunError> {

@@ -9,7 +9,9 @@ use context::record::{
     Answer, Cancellation, Decision, Held, NewFlowRun, OrchestrationError, Orchestrator,
     RegisteredFlowRun,
 };
-use context::{AsyncClientContext, Client, FlowRunId, MemoryRecorder, TaskRunId};
+use context::{
+    AsyncClientContext, Client, FlowRunId, Interest, MemoryRecorder, Recorder, RunEvent, TaskRunId,
+};
 
 use super::the_run;
 
@@ -55,8 +57,23 @@ impl Orchestrator for Accepts {
     }
 }
 
+/// Wants no parameters: nothing but the orchestrator makes a run more than its attempt.
+#[derive(Debug)]
+struct States(Arc<MemoryRecorder>);
+
+impl Recorder for States {
+    fn interest(&self) -> Interest {
+        Interest { every_state: true, parameters: false }
+    }
+
+    fn record(&self, event: &RunEvent<'_>) {
+        self.0.record(event);
+    }
+}
+
 fn orchestrated() -> (AsyncClientContext, Arc<MemoryRecorder>, Arc<Accepts>) {
-    let (client, recorder) = Client::in_memory();
+    let recorder = Arc::new(MemoryRecorder::new());
+    let client = Client::new(Arc::new(States(recorder.clone())));
     let orchestrator = Arc::new(Accepts::default());
     (
         AsyncClientContext::new(client.with_orchestrator(orchestrator.clone())),
@@ -67,13 +84,13 @@ fn orchestrated() -> (AsyncClientContext, Arc<MemoryRecorder>, Arc<Accepts>) {
 
 #[tokio::test]
 async fn each_element_takes_slots_for_the_run_that_is_known() {
-    #[task(tags = ["db"])]
+    #[task]
     async fn asks(n: u32) -> u32 {
         n
     }
     #[flow]
     async fn mapped() -> Result<Vec<u32>, RunError> {
-        asks::with_options().reported_as_one().map([1, 2, 3]).await
+        tags!("db", { asks::with_options().reported_as_one().map([1, 2, 3]) }).await
     }
     let (client, recorder, orchestrator) = orchestrated();
     assert_eq!(client.scope(async { mapped().await }).await.unwrap(), [1, 2, 3]);
