@@ -17,6 +17,7 @@ mod event;
 mod limits;
 mod logs;
 mod orchestrate;
+mod progress;
 mod report;
 mod spool;
 mod thread;
@@ -37,6 +38,7 @@ use uuid::{Builder, Uuid};
 use self::connect::Connection;
 use self::delivery::{Delivery, WriteGate};
 use self::limits::KnownLimits;
+use self::progress::Progresses;
 use self::thread::ServerThread;
 use self::watch::Watches;
 use super::{OrchestrationError, Recorder, RunEvent};
@@ -65,6 +67,7 @@ struct Inner {
     delivery: Delivery,
     watches: Watches,
     limits: KnownLimits,
+    progresses: Progresses,
 }
 
 impl Server {
@@ -111,6 +114,7 @@ impl Server {
     /// Ready once all is told that there is to tell of a flow run that has ended.
     async fn finish_now(&self, id: FlowRunId) {
         self.delivery().finish(id).await;
+        self.show_last_progress().await;
     }
 
     /// Delivers all there is, or keeps it, until `deadline` at most; then tells `over` what was not delivered.
@@ -118,6 +122,7 @@ impl Server {
         let server = self.clone();
         self.0.thread.spawn(async move {
             let undelivered = server.delivery().shutdown(deadline).await;
+            server.show_last_progress().await;
             // Perhaps nobody waits any more.
             over.send(undelivered).ok();
         });
@@ -142,6 +147,11 @@ impl Server {
 /// The server is told of task runs and assets. Flow runs it knows.
 impl Recorder for Server {
     fn record(&self, event: &RunEvent<'_>) {
+        match event {
+            RunEvent::Progress(progress) => self.show_progress(progress),
+            RunEvent::TaskRun(run) if run.state.is_terminal() => self.0.progresses.end(run.id),
+            _ => {}
+        }
         self.delivery().record(event);
     }
 }
