@@ -8,6 +8,7 @@
 mod blocking;
 mod credentials;
 mod peer;
+mod proxies;
 mod retries;
 mod tls;
 mod websockets;
