@@ -7,6 +7,7 @@
 mod cancellation;
 mod fan_out;
 mod faults;
+mod logs;
 mod support;
 
 mod retries;

@@ -48,9 +48,10 @@ use crate::settings::Settings;
 pub use connect::ConnectError;
 pub(crate) use delivery::Undelivered;
 pub(crate) use limits::Lease;
+pub(crate) use logs::LogRow;
 
 /// Under which target what is told of telling is logged. It is not told to the server.
-const LOG: &str = "context::server";
+pub(crate) const LOG: &str = "context::server";
 
 /// Whether everything is waited for when the process ends.
 static FINISHES_AT_EXIT: AtomicBool = AtomicBool::new(false);
@@ -126,6 +127,16 @@ impl Server {
             // Perhaps nobody waits any more.
             over.send(undelivered).ok();
         });
+    }
+
+    /// Takes a line for the logs. It does not wait.
+    pub(crate) fn log(&self, row: LogRow) {
+        self.delivery().log(row);
+    }
+
+    /// The connection whose server is told of a flow run that has not ended.
+    pub(crate) fn of_flow_run(id: FlowRunId) -> Option<Self> {
+        Self::all().into_iter().find(|server| server.delivery().knows_flow_run(id))
     }
 
     /// How many events are on their way.
