@@ -26,6 +26,7 @@ mod deployment;
 mod flow_run;
 mod frame;
 mod ledger;
+mod origin;
 mod results;
 mod run;
 mod scope;

@@ -13,6 +13,7 @@ mod event;
 mod memory;
 mod orchestrator;
 mod run;
+mod services;
 #[cfg(feature = "server")]
 pub(crate) mod server;
 mod unusable;
@@ -21,7 +22,8 @@ use std::fmt::Debug;
 
 pub use client::Client;
 pub use event::{
-    AssetEvent, DynamicKey, FlowRunEvent, RunEvent, RunName, RunTags, TaskInputs, TaskRunEvent,
+    ArtifactEvent, AssetEvent, CustomEvent, DynamicKey, FlowRunEvent, Origin, RunEvent, RunName,
+    RunTags, TaskInputs, TaskRunEvent,
 };
 pub use memory::{MemoryRecorder, Recorded};
 pub use orchestrator::{
@@ -33,6 +35,11 @@ pub use run::{FlowRun, TaskRun};
 pub use server::{ConnectError, Server};
 
 pub use crate::runner::Cancellation;
+
+pub(crate) use services::{
+    ArtifactChange, AskedInput, Limit, NewArtifact, NewVariable, Paused, Pauses, Resumed, Services,
+    Slots, Variables, WantedSlots,
+};
 
 /// What a recorder wants to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -100,7 +100,8 @@ impl Recorder for SummaryRecorder {
         match event {
             RunEvent::TaskRun(event) => lock(&self.collector).task_run(event),
             RunEvent::FlowRun(event) => lock(&self.collector).flow_run(event),
-            RunEvent::Asset(_) => {}
+            RunEvent::Artifact(event) => lock(&self.collector).artifact(event),
+            RunEvent::Asset(_) | RunEvent::Custom(_) => {}
         }
     }
 

@@ -19,7 +19,21 @@ const ROWS: &[(&str, &[&str])] = &[
     ("catalogue", &["registry", "definition"]),
     ("ambient", &["context"]),
     ("engine", &["engine"]),
-    ("surface", &["runtime", "program", "logging", "serve", "testing"]),
+    (
+        "surface",
+        &[
+            "artifacts",
+            "events",
+            "limits",
+            "pause",
+            "variables",
+            "runtime",
+            "program",
+            "logging",
+            "serve",
+            "testing",
+        ],
+    ),
     ("doors", &["prelude", "private"]),
 ];
 
