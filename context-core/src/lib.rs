@@ -10,7 +10,7 @@
 //! | engine | [`engine`] |
 //! | ambient | [`context`] |
 //! | catalogue | [`registry`], [`definition`] |
-//! | services | [`record`], [`results`], [`cache`], [`transaction`], [`concurrency`], [`summary`] |
+//! | services | [`record`], [`results`], [`cache`], [`transaction`], `concurrency`, [`summary`] |
 //! | mechanism | `stack`, `runner` |
 //! | values | [`tags`], [`parameters`], [`names`], [`state`], [`hook`], [`asset`], [`event`], [`settings`] |
 //! | ground | [`id`], [`clock`], [`secret`] |
@@ -19,7 +19,7 @@ pub mod artifacts;
 pub mod asset;
 pub mod cache;
 pub mod clock;
-pub mod concurrency;
+mod concurrency;
 pub mod context;
 pub mod definition;
 pub mod engine;
@@ -27,6 +27,7 @@ pub mod event;
 pub mod events;
 pub mod hook;
 pub mod id;
+pub mod limits;
 pub mod logging;
 pub mod names;
 pub mod parameters;

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::concurrency::{rate_limit, remove_limit, set_limit_with_decay};
+use crate::limits::{rate_limit, remove_limit, set_limit_with_decay};
 use crate::context::TagsContext;
 
 #[test]

@@ -1,19 +1,31 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::*;
-use crate::context::ContextModel as _;
-use crate::record::Client;
+use crate::context::{AsyncClientContext, Context, ContextModel as _, SyncClientContext};
 use crate::secret::Secret;
 use crate::settings::Settings;
-use crate::testing::Harness;
 
-/// A home of one test, and its file of variables.
-fn home() -> (Harness, PathBuf) {
-    let harness = Harness::new();
-    let file = harness.home_path().join("context/variables.json");
-    (harness, file)
+/// A home of one test, which is removed at its end.
+struct Home(TempDir);
+
+impl Home {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.path().join("context/variables.json")
+    }
+
+    /// Runs `f` without a server, with this home or one below it.
+    fn run<R>(&self, below: &str, f: impl FnOnce() -> R) -> R {
+        let settings = Settings::default().with_home(self.0.path().join(below));
+        let client = SyncClientContext::new(Client::local());
+        SettingsContext::new(settings).in_scope(|| client.in_scope(f))
+    }
 }
 
 fn names(file: &Path) -> Vec<String> {
@@ -23,20 +35,20 @@ fn names(file: &Path) -> Vec<String> {
 
 #[test]
 fn a_variable_is_there_until_it_is_unset() {
-    let (harness, file) = home();
-    let kept = harness.run_blocking(|| {
+    let home = Home::new();
+    let kept = home.run("", || {
         assert_eq!(get_blocking("size"), Ok(None));
         assert_eq!(get_or_blocking("size", 7), Ok(7));
         set("size", 100).tags(["import"]).set_blocking().unwrap();
         assert_eq!(get_blocking("size"), Ok(Some(json!(100))));
         assert_eq!(get_or_blocking("size", 7), Ok(100));
-        std::fs::read_to_string(&file).unwrap()
+        std::fs::read_to_string(home.file()).unwrap()
     });
     assert_eq!(
-        serde_json::from_str::<Value>(&kept.output).unwrap(),
+        serde_json::from_str::<Value>(&kept).unwrap(),
         json!({ "version": 1, "variables": { "size": { "value": 100, "tags": ["import"] } } })
     );
-    harness.run_blocking(|| {
+    home.run("", || {
         assert_eq!(unset_blocking("size"), Ok(true), "another program with this home sees it");
         assert_eq!(unset_blocking("size"), Ok(false));
         assert_eq!(get_blocking("size"), Ok(None));
@@ -45,8 +57,10 @@ fn a_variable_is_there_until_it_is_unset() {
 
 #[tokio::test]
 async fn what_there_is_is_changed_only_on_request() {
-    let (harness, _) = home();
-    let report = harness.run(|| async {
+    let home = Home::new();
+    let settings = SettingsContext::new(Settings::default().with_home(home.0.path()));
+    let client = AsyncClientContext::new(Client::local());
+    let ended = settings.scope(client.scope(async {
         set("v", json!({ "a": 1 })).await?;
         let refused = set("v", 7).await;
         assert_eq!(refused, Err(VariableError::Exists { name: "v".to_owned() }));
@@ -58,14 +72,14 @@ async fn what_there_is_is_changed_only_on_request() {
         assert_eq!(get("null").await?, Some(Value::Null));
         assert_eq!(get_as::<Option<u8>>("null").await?, Some(None));
         unset("v").await
-    });
-    assert_eq!(report.await.output, Ok(true));
+    }));
+    assert_eq!(ended.await, Ok(true));
 }
 
 #[test]
 fn names_and_values_are_checked_as_prefect_checks_them() {
-    let (harness, file) = home();
-    harness.run_blocking(|| {
+    let home = Home::new();
+    home.run("", || {
         let text = |set: SetVariable| set.set_blocking().unwrap_err().to_string();
         assert_eq!(
             text(set("Size", 1)),
@@ -89,13 +103,13 @@ fn names_and_values_are_checked_as_prefect_checks_them() {
         set("a-b_1", f64::NAN).set_blocking().unwrap();
         assert_eq!(get_blocking("a-b_1"), Ok(Some(Value::Null)));
     });
-    assert_eq!(names(&file).len(), 3);
+    assert_eq!(names(&home.file()).len(), 3);
 }
 
 #[test]
 fn a_value_of_another_form_is_an_error_that_names_both() {
-    let (harness, _) = home();
-    harness.run_blocking(|| {
+    let home = Home::new();
+    home.run("", || {
         set("size", "many").set_blocking().unwrap();
         let error = get_as_blocking::<u32>("size").unwrap_err().to_string();
         assert_eq!(
@@ -107,9 +121,9 @@ fn a_value_of_another_form_is_an_error_that_names_both() {
 
 #[test]
 fn changes_of_many_threads_do_not_undo_each_other() {
-    let (harness, file) = home();
-    harness.run_blocking(|| {
-        let here = crate::context::Context::current();
+    let home = Home::new();
+    home.run("", || {
+        let here = Context::current();
         std::thread::scope(|scope| {
             for thread in 0..8 {
                 let here = &here;
@@ -123,7 +137,7 @@ fn changes_of_many_threads_do_not_undo_each_other() {
             }
         });
     });
-    assert_eq!(names(&file).len(), 80);
+    assert_eq!(names(&home.file()).len(), 80);
 }
 
 #[cfg(unix)]
@@ -131,22 +145,23 @@ fn changes_of_many_threads_do_not_undo_each_other() {
 fn nobody_else_can_read_the_file() {
     use std::os::unix::fs::PermissionsExt as _;
 
-    let (harness, file) = home();
-    harness.run_blocking(|| set("a", 1).set_blocking().unwrap());
+    let home = Home::new();
+    home.run("", || set("a", 1).set_blocking().unwrap());
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
+    assert_eq!((mode(&home.file()), mode(home.file().parent().unwrap())), (0o600, 0o700));
 }
 
 #[test]
 fn a_damaged_file_is_an_error_and_is_left_alone() {
-    let (harness, file) = home();
+    let home = Home::new();
+    let file = home.file();
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     for (content, text) in [
         ("{", "mend the file, or delete it to begin anew"),
         (r#"{"version":2,"variables":{}}"#, "update the crate `context`"),
     ] {
         std::fs::write(&file, content).unwrap();
-        harness.run_blocking(|| {
+        home.run("", || {
             for error in [get_blocking("a").map(drop), set("a", 1).set_blocking()] {
                 let error = error.unwrap_err().to_string();
                 assert!(error.contains("variables.json") && error.ends_with(text), "{error}");
@@ -155,14 +170,10 @@ fn a_damaged_file_is_an_error_and_is_left_alone() {
         assert_eq!(std::fs::read_to_string(&file).unwrap(), content);
     }
     // A home that cannot be one.
-    std::fs::write(harness.home_path().join("file"), "").unwrap();
-    let below_a_file = Settings::default().with_home(harness.home_path().join("file/home"));
-    crate::context::SettingsContext::new(below_a_file).in_scope(|| {
-        let client = crate::context::SyncClientContext::new(Client::local());
-        client.in_scope(|| {
-            assert_eq!(get_blocking("a"), Ok(None), "there is nothing");
-            let error = set("a", 1).set_blocking().unwrap_err().to_string();
-            assert!(error.contains("PREFECT_HOME"), "{error}");
-        });
+    std::fs::write(home.0.path().join("file"), "").unwrap();
+    home.run("file/home", || {
+        assert_eq!(get_blocking("a"), Ok(None), "there is nothing");
+        let error = set("a", 1).set_blocking().unwrap_err().to_string();
+        assert!(error.contains("PREFECT_HOME"), "{error}");
     });
 }
