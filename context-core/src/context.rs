@@ -22,6 +22,7 @@ mod attention;
 mod capture;
 mod client;
 mod clock;
+mod course;
 mod deployment;
 mod flow_run;
 mod frame;
@@ -58,7 +59,8 @@ pub use task_run::TaskRunContext;
 pub use transaction::{get_transaction, transaction};
 
 pub(crate) use attention::Attention;
-pub(crate) use flow_run::FlowRunData;
+pub(crate) use course::Interlude;
+pub(crate) use flow_run::{FlowRunData, RunTally, StandIn};
 pub(crate) use frame::{Frame, LiveTask, TaskDetails};
 pub(crate) use ledger::Ledger;
 pub(crate) use results::ResultScope;

@@ -280,6 +280,8 @@ impl Run {
             if concerned {
                 *self.steps_slot() = Some(Steps::default());
             }
+        } else if self.was_paused() {
+            self.steps_slot().get_or_insert_default();
         }
         self.has_steps()
     }

@@ -60,7 +60,7 @@ async fn what_there_is_is_changed_only_on_request() {
     let home = Home::new();
     let settings = SettingsContext::new(Settings::default().with_home(home.0.path()));
     let client = AsyncClientContext::new(Client::local());
-    let ended = settings.scope(client.scope(async {
+    let program = async {
         set("v", json!({ "a": 1 })).await?;
         let refused = set("v", 7).await;
         assert_eq!(refused, Err(VariableError::Exists { name: "v".to_owned() }));
@@ -72,8 +72,10 @@ async fn what_there_is_is_changed_only_on_request() {
         assert_eq!(get("null").await?, Some(Value::Null));
         assert_eq!(get_as::<Option<u8>>("null").await?, Some(None));
         unset("v").await
-    }));
-    assert_eq!(ended.await, Ok(true));
+    };
+    let ended = settings.scope(async { client.scope(program).await }).await;
+    assert_eq!(ended, Ok(true));
+    assert!(home.file().exists());
 }
 
 #[test]
