@@ -31,6 +31,7 @@ pub mod limits;
 pub mod logging;
 pub mod names;
 pub mod parameters;
+pub mod pause;
 #[doc(hidden)]
 pub mod private;
 pub mod program;

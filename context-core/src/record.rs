@@ -37,7 +37,7 @@ pub use server::{ConnectError, Server};
 pub use crate::runner::Cancellation;
 
 pub(crate) use services::{
-    ArtifactChange, AskedInput, Limit, NewArtifact, NewVariable, Paused, Pauses, Resumed, Services,
+    ArtifactChange, AskedInput, Limit, NewArtifact, NewVariable, Paused, Resumed, Services,
     Slots, Variables, WantedSlots,
 };
 

@@ -11,6 +11,8 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::clock::Timestamp;
 use crate::state::{State, StateType};
 
@@ -35,8 +37,8 @@ struct Inner {
     telling: bool,
     /// How many pauses of this attempt have asked for a key.
     keys: u32,
-    /// The keys of the pauses that there have been in this attempt.
-    fired: Vec<String>,
+    /// The keys of the pauses that there have been in this attempt, and what they were given.
+    fired: Vec<(String, Option<Value>)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,11 +133,23 @@ impl Course {
     /// Takes note of a pause with this key. False if there has been one in this attempt.
     pub(crate) fn fire(&self, key: &str) -> bool {
         let mut inner = self.lock();
-        let is_new = !inner.fired.iter().any(|fired| fired == key);
+        let is_new = !inner.fired.iter().any(|(fired, _)| fired == key);
         if is_new {
-            inner.fired.push(key.to_owned());
+            inner.fired.push((key.to_owned(), None));
         }
         is_new
+    }
+
+    /// Takes note of what the pause with this key was given.
+    pub(crate) fn respond(&self, key: &str, response: Option<Value>) {
+        if let Some((_, given)) = self.lock().fired.iter_mut().find(|(fired, _)| fired == key) {
+            *given = response;
+        }
+    }
+
+    /// What the pause with this key was given.
+    pub(crate) fn response(&self, key: &str) -> Option<Value> {
+        self.lock().fired.iter().find(|(fired, _)| fired == key).and_then(|(_, given)| given.clone())
     }
 
     /// True while the run is paused.
@@ -242,7 +256,10 @@ mod tests {
         for _ in 0..2 {
             course.entered(&running(1), Duration::ZERO);
             assert_eq!((course.next_key(), course.next_key()), ("1".to_owned(), "2".to_owned()));
-            assert!(course.fire("1") && course.fire("2") && !course.fire("1"));
+            assert!(course.fire("1") && course.fire("2"));
+            course.respond("1", Some(7.into()));
+            assert!(!course.fire("1"));
+            assert_eq!((course.response("1"), course.response("2")), (Some(7.into()), None));
         }
     }
 

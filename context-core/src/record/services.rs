@@ -14,7 +14,7 @@ use crate::id::{ArtifactId, FlowRunId, TaskRunId};
 use crate::state::State;
 
 /// All services of a server.
-pub(crate) trait Services: Variables + Pauses {
+pub(crate) trait Services: Variables {
     /// Keeps a new artifact.
     fn create_artifact(&self, artifact: NewArtifact) -> Answer<ArtifactId>;
 
@@ -24,6 +24,18 @@ pub(crate) trait Services: Variables + Pauses {
     /// Takes slots of those limits that there are; waits for them. Who does not want them any more drops the answer: then
     /// none are taken, or they are given back.
     fn take_slots(&self, wanted: WantedSlots) -> Answer<Slots>;
+
+    /// Brings a flow run into the `Paused` state `state`, if it may be paused now.
+    fn pause(&self, id: FlowRunId, state: State, input: Option<AskedInput>) -> Answer<Paused>;
+
+    /// Ready once a paused run is in another state: gives that.
+    fn resumed(&self, id: FlowRunId) -> Answer<State>;
+
+    /// The input with which the pause with this key was resumed, if there was any.
+    fn response(&self, id: FlowRunId, pause_key: String) -> Answer<Option<Value>>;
+
+    /// Has a paused run go on.
+    fn resume(&self, id: FlowRunId, input: Option<Value>) -> Answer<Resumed>;
 }
 
 /// Values that programs share.
@@ -36,21 +48,6 @@ pub(crate) trait Variables: Debug + Send + Sync {
 
     /// Removes a variable. False if there is none.
     fn delete_variable(&self, name: String) -> Answer<bool>;
-}
-
-/// Pauses of flow runs, and what they wait for.
-pub(crate) trait Pauses: Debug + Send + Sync {
-    /// Brings a flow run into the `Paused` state `state`, if it may be paused now.
-    fn pause(&self, id: FlowRunId, state: State, input: Option<AskedInput>) -> Answer<Paused>;
-
-    /// Ready once a paused run is in another state: gives that.
-    fn resumed(&self, id: FlowRunId) -> Answer<State>;
-
-    /// The input with which the pause with this key was resumed, if there was any.
-    fn response(&self, id: FlowRunId, pause_key: String) -> Answer<Option<Value>>;
-
-    /// Has a paused run go on.
-    fn resume(&self, id: FlowRunId, input: Option<Value>) -> Answer<Resumed>;
 }
 
 /// An artifact that is to be kept.

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{
     Answer, ArtifactChange, AskedInput, Cancellation, Decision, Held, NewArtifact, NewFlowRun,
-    NewVariable, OrchestrationError, Orchestrator, Paused, Pauses, RegisteredFlowRun, Resumed,
-    Services, Slots, Variables, WantedSlots,
+    NewVariable, OrchestrationError, Orchestrator, Paused, RegisteredFlowRun, Resumed, Services,
+    Slots, Variables, WantedSlots,
 };
 use crate::id::{ArtifactId, FlowRunId, TaskRunId};
 use crate::state::State;
@@ -64,23 +64,7 @@ impl Services for Unusable {
     fn take_slots(&self, _: WantedSlots) -> Answer<Slots> {
         self.answer()
     }
-}
 
-impl Variables for Unusable {
-    fn read_variable(&self, _: String) -> Answer<Option<Value>> {
-        self.answer()
-    }
-
-    fn write_variable(&self, _: NewVariable) -> Answer<bool> {
-        self.answer()
-    }
-
-    fn delete_variable(&self, _: String) -> Answer<bool> {
-        self.answer()
-    }
-}
-
-impl Pauses for Unusable {
     fn pause(&self, _: FlowRunId, _: State, _: Option<AskedInput>) -> Answer<Paused> {
         self.answer()
     }
@@ -94,6 +78,20 @@ impl Pauses for Unusable {
     }
 
     fn resume(&self, _: FlowRunId, _: Option<Value>) -> Answer<Resumed> {
+        self.answer()
+    }
+}
+
+impl Variables for Unusable {
+    fn read_variable(&self, _: String) -> Answer<Option<Value>> {
+        self.answer()
+    }
+
+    fn write_variable(&self, _: NewVariable) -> Answer<bool> {
+        self.answer()
+    }
+
+    fn delete_variable(&self, _: String) -> Answer<bool> {
         self.answer()
     }
 }
