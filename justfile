@@ -20,6 +20,10 @@ nextest *args:
 exchange:
     CI=true cargo test -p context-core --test prefect_results
 
+# The server for tests, and the proxy. Needs CONTEXT_TEST_PYTHON, as above.
+server:
+    CI=true cargo test -p prefect-server
+
 # Format everything.
 fmt:
     cargo fmt --all
@@ -43,6 +47,10 @@ deny:
 # Run one example.
 example name *args:
     cargo run --example {{ name }} -- {{ args }}
+
+# A thousand tasks on a Prefect server, by Prefect and by us. Needs CONTEXT_TEST_PYTHON.
+bench-server *args:
+    cargo bench --bench server -- {{ args }}
 
 # Run all benchmarks.
 bench *args:

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use context::prelude::*;
-use context::{AsyncClientContext, Client, MemoryRecorder, Recorded, materialize};
+use context::{AsyncClientContext, MemoryRecorder, Recorded, materialize};
 use serde_json::{Value, json};
 
 /// Makes an asset from another one that nobody here makes.
@@ -45,7 +45,7 @@ async fn lake() -> Result<(), RunError> {
 async fn main() -> Result<(), RunError> {
     let recorder = Arc::new(MemoryRecorder::new());
     // Beside whoever records already. What is called inside the scope is recorded.
-    let client = Client::process_default().and(recorder.clone());
+    let client = AsyncClientContext::get_or_create().client().and(recorder.clone());
     AsyncClientContext::new(client).scope(async { lake().await }).await?;
     for recorded in recorder.events() {
         if let Recorded::Asset { event, asset, upstream, materialized_by, metadata, .. } = recorded

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use context::prelude::*;
-use context::{AsyncClientContext, Client, MemoryRecorder};
+use context::{AsyncClientContext, MemoryRecorder};
 
 #[derive(Debug, thiserror::Error)]
 #[error("region `{0}` has no harvest")]
@@ -44,7 +44,7 @@ async fn all_harvests() -> u32 {
 async fn main() {
     let recorder = Arc::new(MemoryRecorder::new());
     // Beside whoever records already. What is called inside the scope is recorded.
-    let client = Client::process_default().and(recorder.clone());
+    let client = AsyncClientContext::get_or_create().client().and(recorder.clone());
     let all = AsyncClientContext::new(client).scope(async { all_harvests().await }).await;
     println!("all harvests: {all}\n\n{}", recorder.transcript());
 }

@@ -6,12 +6,13 @@ pub use context_core::cache::{
     run_id, task_source,
 };
 pub use context_core::clock::{ManualClock, Timestamp};
-pub use context_core::concurrency::{ConcurrencyError, concurrency, rate_limit};
 pub use context_core::context::{
     AssetContext, AssetMetadataError, AsyncClientContext, ClockContext, Context, ContextModel,
     DeploymentContext, EngineContext, FlowRunContext, InCurrentContext, Policy, RunContext, Scope,
-    SettingsContext, SyncClientContext, TagScope, TagsContext, TaskRunContext, add_asset_metadata,
-    get_run_context, get_transaction, spawn, spawn_blocking, thread, transaction,
+    SettingsContext, SyncClientContext, TagScope, TagsContext, TaskRunContext, TemporarySettings,
+    UseProfile, add_asset_metadata, get_run_context, get_settings_context, get_transaction,
+    root_settings_context, spawn, spawn_blocking, temporary_settings, thread, transaction,
+    use_profile,
 };
 pub use context_core::definition::{
     FlowDefinition, FlowHook, FlowOptions, IntoRetryDelay, IntoSerializer, RetryCondition,
@@ -25,9 +26,15 @@ pub use context_core::engine::{
     quote, resolve_futures_to_states, resolve_futures_to_states_blocking, unmapped, wait,
     wait_blocking,
 };
+pub use context_core::events::{Event, EventError, Resource, emit_event};
 pub use context_core::hook::{Hook, IntoHooks};
-pub use context_core::id::{FlowRunId, StateId, TaskRunId};
+pub use context_core::id::{ArtifactId, EventId, FlowRunId, StateId, TaskRunId};
+pub use context_core::limits::{ConcurrencyError, concurrency, rate_limit};
 pub use context_core::parameters::Parameters;
+pub use context_core::pause::{
+    PauseError, PauseFlowRun, PauseForInput, ResumeError, ResumeFlowRun, pause_flow_run,
+    resume_flow_run,
+};
 pub use context_core::record::{
     Client, FlowRun, Interest, MemoryRecorder, Recorded, Recorder, RunEvent, TaskInputs, TaskRun,
 };
@@ -35,13 +42,15 @@ pub use context_core::results::{
     IntoStorage, IsolationLevel, ResultError, ResultStore, Serializer, Storage,
 };
 pub use context_core::secret::{Secret, Secrets};
+pub use context_core::settings::profiles::{ProfileError, ProfileRef, ProfilesCollection};
 pub use context_core::settings::{
     DefaultSerializer, IntoSetting, LoggingLevel, Profile, SettingInfo, SettingPlace,
     SettingSource, Settings, SettingsError, Summary, TaskRunEvents, ToVariables, WhenMissingFlow,
+    WorkerVariables,
 };
 pub use context_core::state::{
-    Failure, InvalidOption, MissingContext, NotReady, PauseEnd, RunError, RunErrorKind, State,
-    StateDetails, StateType,
+    Failure, InvalidOption, MissingContext, NotReady, PauseEnd, RunError, RunErrorKind,
+    RunInputKeyset, State, StateDetails, StateType,
 };
 pub use context_core::summary::SummaryRecorder;
 pub use context_core::tags::{IntoTags, Tag, TagSet};
@@ -50,7 +59,8 @@ pub use context_core::transaction::{
     TransactionState,
 };
 pub use context_core::{
-    cache, concurrency, log_print, logging, names, record, registry, results, runtime, settings,
+    artifacts, cache, limits as concurrency, log_print, logging, names, record, registry, results,
+    runtime, settings, variables,
 };
 
 #[doc(inline)]
@@ -311,7 +321,7 @@ pub mod prelude {
         ContextModel, FlowRunContext, InCurrentContext, RunContext, RunError, State, StateType,
         TagsContext, TaskFuture, TaskFutures, TaskRunContext, add_asset_metadata, allow_failure,
         default_policy, exponential_backoff, flow_parameters, get_run_context, inputs, no_cache,
-        run_id, task_source, transaction, unmapped,
+        run_id, task_source, transaction, unmapped, use_profile,
     };
     pub use context_macros::{current_run, flow, materialize, tags, task};
 }

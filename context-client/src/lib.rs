@@ -1,7 +1,7 @@
-//! A client of the Prefect 3 API: typed, async, over HTTP and websockets.
+//! A client of the Prefect 3 API: typed, async and blocking, over HTTP and websockets.
 //!
 //! A [`ClientConfig`] says how a server is reached. A [`PrefectClient`] made of it has one method for each call, named
-//! as in Prefect's Python client. What goes over the wire is in [`schema`], and [`websocket`] has events and
+//! as in Prefect's Python client; a [`BlockingPrefectClient`] has the same methods, and needs no runtime. What goes over the wire is in [`schema`], and [`websocket`] has events and
 //! subscriptions. All that can go wrong with a call is an [`ApiError`].
 //!
 //! # Retries
@@ -16,6 +16,7 @@
 //! of states by their `transition_id`, events by their id. Lines of logs and artifacts may be there twice.
 
 mod attribution;
+mod blocking;
 mod client;
 mod config;
 mod error;
@@ -24,6 +25,7 @@ pub mod schema;
 pub mod websocket;
 
 pub use attribution::Attribution;
+pub use blocking::{BlockingEventSender, BlockingPrefectClient, BlockingSubscriber};
 pub use client::{PrefectClient, ScheduledBefore};
 pub use config::{ClientConfig, ConfigError};
 pub use error::ApiError;

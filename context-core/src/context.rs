@@ -52,7 +52,10 @@ pub use deployment::DeploymentContext;
 pub use flow_run::{EngineContext, FlowRunContext};
 pub use run::{RunContext, current_flow_run, current_run, current_task_run, get_run_context};
 pub use scope::Scope;
-pub use settings::SettingsContext;
+pub use settings::{
+    SettingsContext, TemporarySettings, UseProfile, get_settings_context, root_settings_context,
+    temporary_settings, use_profile,
+};
 pub use spawn::{InCurrentContext, spawn, spawn_blocking, thread};
 pub use tags::{TagScope, TagsBlock, TagsContext, TagsGuard, enter_tags};
 pub use task_run::TaskRunContext;

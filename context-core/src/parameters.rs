@@ -7,11 +7,13 @@
 //!
 //! This module is a leaf. It does not know flows or tasks.
 
+mod names;
 #[doc(hidden)]
 pub mod probe;
 mod sink;
 mod type_name;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -83,6 +85,12 @@ impl Parameters {
     /// Names and values, in the order of the signature. The first read parses all of them.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
         self.parsed().iter().map(|(name, value)| (&**name, value))
+    }
+
+    /// The names, in the order of the signature. No value is parsed.
+    #[cfg_attr(not(any(feature = "server", test)), expect(dead_code, reason = "servers are told"))]
+    pub(crate) fn names(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        names::Names::of(self.as_json())
     }
 
     fn parsed(&self) -> &[(Arc<str>, Value)] {
@@ -193,6 +201,7 @@ mod tests {
             let members: Vec<_> = members.into_iter().map(|(n, v)| (n, Value::from(v))).collect();
             let parameters = Parameters::from_iter(members.clone());
             prop_assert!(parameters.iter().eq(members.iter().map(|(n, v)| (n.as_str(), v))));
+            prop_assert!(parameters.names().eq(members.iter().map(|(n, _)| n.as_str())));
             let back: Parameters = serde_json::from_str(parameters.as_json()).unwrap();
             prop_assert_eq!(back, parameters);
         }

@@ -22,8 +22,8 @@ use std::fmt::Debug;
 
 pub use client::Client;
 pub use event::{
-    ArtifactEvent, AssetEvent, CustomEvent, DynamicKey, FlowRunEvent, Origin, RunEvent, RunName,
-    RunTags, TaskInputs, TaskRunEvent,
+    ArtifactEvent, AssetEvent, CustomEvent, DynamicKey, FlowRunEvent, Origin, Retries, RetryDelays,
+    RunEvent, RunName, RunTags, TaskInputs, TaskRunEvent,
 };
 pub use memory::{MemoryRecorder, Recorded};
 pub use orchestrator::{
@@ -31,6 +31,8 @@ pub use orchestrator::{
     RegisteredFlowRun,
 };
 pub use run::{FlowRun, TaskRun};
+#[cfg(feature = "server")]
+pub(crate) use server::Undelivered;
 #[cfg(feature = "server")]
 pub use server::{ConnectError, Server};
 

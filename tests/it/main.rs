@@ -24,6 +24,7 @@ mod results;
 mod retries;
 mod returned;
 mod runners;
+mod settings;
 mod states;
 mod subflows;
 mod submit;

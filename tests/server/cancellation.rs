@@ -37,7 +37,7 @@ async fn waits_for_ever(began: oneshot::Sender<FlowRunId>) -> Result<(), RunErro
 async fn a_flow_that_waits_ends_within_a_second() {
     let Some(server) = PrefectServer::shared() else { return };
     let (began, begun) = oneshot::channel();
-    let running = tokio::task::spawn(under(server, waits_for_ever::state(began)));
+    let running = tokio::task::spawn(under(server, move || waits_for_ever::state(began)));
     let id = begun.await.unwrap();
     // Its tasks are known as soon as they run for a second.
     let known = Known::new(server, id);
@@ -61,7 +61,7 @@ fn short() {
 fn works_for_ever(began: std::sync::mpsc::Sender<FlowRunId>) -> Result<(), RunError> {
     began.send(current_run!(flow).id()).unwrap();
     loop {
-        short::with_options().call()?;
+        short();
         std::thread::sleep(Duration::from_millis(100));
     }
 }
@@ -92,7 +92,10 @@ async fn fails(began: std::sync::Arc<std::sync::Mutex<Option<FlowRunId>>>) -> Re
 async fn a_flow_that_awaits_its_retry_ends_too() {
     let Some(server) = PrefectServer::shared() else { return };
     let id = std::sync::Arc::default();
-    let running = tokio::task::spawn(under(server, fails::state(std::sync::Arc::clone(&id))));
+    let running = tokio::task::spawn({
+        let id = std::sync::Arc::clone(&id);
+        under(server, move || fails::state(id))
+    });
     until("it awaits its retry", || {
         let id = *id.lock().unwrap();
         id.is_some_and(|id| Known::new(server, id).states().ends_with("AwaitingRetry"))

@@ -3,16 +3,18 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use context::context::{ContextModel as _, SettingsContext};
-use context::state::State;
-use context::{FlowRunId, Settings};
+use context::{ContextModel as _, FlowRunId, Settings, SettingsContext, State};
 use prefect_server::PrefectServer;
 use serde_json::{Value, json};
 
-/// Runs `future` under settings that name `server`, with a home of its own.
-pub(crate) async fn under<F: Future>(server: &PrefectServer, future: F) -> F::Output {
+/// Runs what `call` gives under settings that name `server`, with a home of its own. It is called under them, too: calls of
+/// flows take what surrounds them with them.
+pub(crate) async fn under<F: Future>(
+    server: &PrefectServer,
+    call: impl FnOnce() -> F,
+) -> F::Output {
     let (settings, _home) = settings(server.api_url());
-    SettingsContext::new(settings).scope(future).await
+    SettingsContext::new(settings).scope(async { call().await }).await
 }
 
 /// As `under`, for blocking code.

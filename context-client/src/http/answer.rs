@@ -12,8 +12,10 @@ use super::{Verb, retry};
 use crate::config::ClientConfig;
 use crate::error::ApiError;
 
-/// The longest text of a server, in characters, that an error repeats.
+/// The longest text of the server, in characters, that an error repeats.
 const LONGEST_DETAIL: usize = 1000;
+/// The same for what is no JSON: mostly a page of a proxy.
+const LONGEST_PAGE: usize = 200;
 
 /// Which request an answer belongs to.
 pub(super) struct Call<'a> {
@@ -56,7 +58,11 @@ impl Received {
 
     pub(super) fn to_error(&self, call: &Call<'_>) -> ApiError {
         let detail = match (&self.location, self.code) {
-            (Some(location), 300..=399) => format!("the server redirects to {location}"),
+            (Some(location), 300..=399) => {
+                // What follows a `?` may be a secret.
+                let place = location.split('?').next().unwrap_or_default();
+                format!("the server redirects to {place}")
+            }
             _ => detail(&self.body),
         };
         ApiError::Status {
@@ -105,6 +111,7 @@ pub(crate) fn causes(err: &dyn Error) -> String {
 
 /// What a body says about why the request was not served.
 fn detail(body: &[u8]) -> String {
+    let mut longest = LONGEST_DETAIL;
     let text = match serde_json::from_slice(body) {
         Ok(Value::Object(object)) => {
             let parts = ["exception_message", "detail", "exception_detail"];
@@ -112,9 +119,12 @@ fn detail(body: &[u8]) -> String {
             let text = parts.collect::<Vec<_>>().join(" ");
             if text.is_empty() { String::from_utf8_lossy(body).into_owned() } else { text }
         }
-        _ => String::from_utf8_lossy(body).trim().to_owned(),
+        _ => {
+            longest = LONGEST_PAGE;
+            String::from_utf8_lossy(body).trim().to_owned()
+        }
     };
-    match text.char_indices().nth(LONGEST_DETAIL) {
+    match text.char_indices().nth(longest) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text,
     }

@@ -45,6 +45,7 @@ enum Command {
 pub(super) struct Link {
     commands: mpsc::Sender<Command>,
     ended: watch::Receiver<Option<ApiError>>,
+    path: &'static str,
 }
 
 /// What the frames that arrive are put into.
@@ -72,7 +73,7 @@ pub(super) fn spawn(socket: Socket, path: &'static str, inbox: Option<Inbox>) ->
         let err = run(connection, receiver, inbox).await;
         end.send_replace(Some(err));
     });
-    Link { commands, ended }
+    Link { commands, ended, path }
 }
 
 impl Link {
@@ -106,15 +107,23 @@ impl Link {
     pub(super) async fn closed(&self) -> ApiError {
         let mut ended = self.ended.clone();
         match ended.wait_for(Option::is_some).await {
-            Ok(err) => err.clone().unwrap_or_else(gone),
-            // The task was dropped with its runtime.
-            Err(_) => gone(),
+            Ok(err) => err.clone().unwrap_or_else(|| self.gone()),
+            Err(_) => self.gone(),
         }
     }
 
-    /// Why the connection has ended, if it has.
-    pub(super) fn is_closed(&self) -> Option<ApiError> {
-        self.ended.borrow().clone()
+    /// Whether the connection has ended.
+    pub(super) fn is_closed(&self) -> bool {
+        self.commands.is_closed()
+    }
+
+    /// The task was dropped with its runtime.
+    fn gone(&self) -> ApiError {
+        ApiError::WebsocketClosed {
+            path: self.path.to_owned(),
+            code: None,
+            detail: "the runtime that opened it has ended".to_owned(),
+        }
     }
 
     async fn ask(
@@ -134,14 +143,6 @@ impl Link {
             Ok(()) => Ok(()),
             Err(_) => Err(self.closed().await),
         }
-    }
-}
-
-fn gone() -> ApiError {
-    ApiError::WebsocketClosed {
-        path: String::new(),
-        code: None,
-        detail: "the runtime that opened it has ended".to_owned(),
     }
 }
 
@@ -189,6 +190,7 @@ async fn run(
             Step::Read(None) => {}
             Step::Read(Some(end)) => {
                 connection.hand_out(inbox.as_ref()).await;
+                connection.take_leave().await;
                 return end;
             }
             Step::Tick => {
@@ -370,6 +372,12 @@ impl Connection {
             code: Some(1000),
             detail: "it was closed by this program".to_owned(),
         }
+    }
+
+    /// Lets the answer to the server's goodbye go out.
+    async fn take_leave(&mut self) {
+        let flushed = std::future::poll_fn(|cx| Pin::new(&mut self.socket).poll_flush(cx));
+        drop(tokio::time::timeout(CLOSING, flushed).await);
     }
 
     fn ended(&self, detail: String) -> ApiError {

@@ -5,7 +5,10 @@ use crate::error::ApiError;
 use crate::http::encode_text;
 use crate::schema::Event;
 
-/// Sends events to the server. Clones send over the same connection; it is closed when all of them are dropped.
+/// Sends events to the server. Clones send over the same connection.
+///
+/// When all of them are dropped, what is queued is sent and the connection is closed, if the runtime lives so long; wait
+/// for [`close`](Self::close) to be sure.
 ///
 /// # Examples
 ///
@@ -89,8 +92,8 @@ impl EventSender {
         self.link.closed().await
     }
 
-    /// Why the connection has ended, if it has.
-    pub fn is_closed(&self) -> Option<ApiError> {
+    /// Whether the connection has ended. [`closed`](Self::closed) says why.
+    pub fn is_closed(&self) -> bool {
         self.link.is_closed()
     }
 }

@@ -83,6 +83,11 @@ impl<T> Subscriber<T> {
         Self { link, frames, path, kind, ended: false, items: PhantomData }
     }
 
+    /// Where it is subscribed.
+    pub(crate) const fn path(&self) -> &'static str {
+        self.path
+    }
+
     /// Closes the connection.
     pub async fn close(self) {
         drop(self.frames);

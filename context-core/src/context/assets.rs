@@ -11,10 +11,10 @@ use super::{ContextModel, FlowRunContext, Frame, Ledger, Policy, Scope};
 use crate::asset::Asset;
 use crate::definition::{TaskDefinition, TaskOptions};
 use crate::id::TaskRunId;
-use crate::record::{AssetEvent, Client, RunEvent, TaskInputs};
+use crate::record::{AssetEvent, Client, RunEvent, TaskInputs, TaskRunEvent};
 use crate::secret::Secrets;
 use crate::stack;
-use crate::state::{MissingContext, State, StateType};
+use crate::state::{MissingContext, StateType};
 
 /// The assets that a task run reads and makes; a new one for every attempt.
 #[derive(Clone, Debug)]
@@ -199,10 +199,11 @@ impl AssetContext {
         }))
     }
 
-    /// Tells `client` what a run that ended in `state` has read and made.
+    /// Tells `client` what `task_run`, which has ended, has read and made.
     ///
     /// Only a run that makes assets tells anything, and only if it completed (and was not taken from a cache) or failed.
-    pub(crate) fn emit_events(&self, state: &State, client: &Client) {
+    pub(crate) fn emit_events(&self, task_run: &TaskRunEvent<'_>, client: &Client) {
+        let state = task_run.state;
         let Some(task_run_id) = self.0.task_run_id else { return };
         let event = match state.state_type() {
             _ if self.0.downstream_assets.is_empty() || state.name() == "Cached" => return,
@@ -217,6 +218,7 @@ impl AssetContext {
                 event: "prefect.asset.referenced",
                 asset,
                 task_run_id,
+                task_run,
                 upstream: &[],
                 materialized_by: None,
                 metadata: None,
@@ -229,6 +231,7 @@ impl AssetContext {
                 event,
                 asset,
                 task_run_id,
+                task_run,
                 upstream: &read,
                 materialized_by: self.materialized_by(),
                 metadata: metadata.get(asset.key()),

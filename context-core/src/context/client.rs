@@ -117,9 +117,12 @@ macro_rules! client_context {
                 Self(ClientScope::new(client))
             }
 
-            /// The context that surrounds the code, else a new one of the process's client.
+            /// The context that surrounds the code, else a new one of the client that records what happens here: that of
+            /// the flow run, or else that of the process, with the server that the settings name.
             pub fn get_or_create() -> Self {
-                Self::get().unwrap_or_else(|| Self::new(Client::process_default()))
+                Self::get().unwrap_or_else(|| {
+                    Self::new(stack::peek::<Frame, _>(|frame| Frame::with_client(frame, Clone::clone)))
+                })
             }
 
             /// The client.

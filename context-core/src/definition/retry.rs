@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::record::RetryDelays;
+
 /// The delays between attempts.
 ///
 /// The n-th retry waits for the n-th delay; the last delay repeats. No delay at all means: retry at once.
@@ -44,6 +46,15 @@ impl RetryDelay {
                 let doublings = used.min(Self::MAX_LEN as u32 - 1);
                 Some(factor.saturating_mul(2_u32.saturating_pow(doublings)))
             }
+        }
+    }
+
+    /// As it is told.
+    pub(crate) fn told(&self) -> RetryDelays<'_> {
+        match &self.0 {
+            Delays::None => RetryDelays::None,
+            Delays::Each(delays) => RetryDelays::Each(delays),
+            Delays::Exponential(factor) => RetryDelays::Doubling(*factor),
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::ConcurrencySlots;
 use crate::concurrency::{ConcurrencyError, Kind, Request, Unknown};
 use crate::context::Frame;
-use crate::event::{Event, Resource};
+use crate::event::Event;
 use crate::record::{Client, CustomEvent, Held, Limit, Origin, RunEvent, Services, Slots, WantedSlots};
 use crate::{runner, stack};
 
@@ -74,7 +74,7 @@ impl Around {
             warn(name);
         }
         let limits = limits.iter().map(|limit| {
-            let event = event("acquired", limit, slots, &limits);
+            let event = limit.event("acquired", slots, &limits);
             self.tell(&event);
             (limit.clone(), event)
         });
@@ -116,22 +116,10 @@ impl Drop for TakenSlots {
         }
         let all: Vec<Limit> = self.limits.iter().map(|(limit, _)| limit.clone()).collect();
         for (limit, acquired) in &self.limits {
-            let released = event("released", limit, self.slots, &all).following(acquired);
+            let released = limit.event("released", self.slots, &all).following(acquired);
             self.around.tell(&released);
         }
     }
-}
-
-/// The event that tells of one of the limits of which slots were taken together.
-fn event(what: &str, limit: &Limit, slots: u32, all: &[Limit]) -> Event {
-    let id = |limit: &Limit| format!("prefect.concurrency-limit.{}", limit.id);
-    let resource = Resource::new(id(limit))
-        .with_name(&limit.name)
-        .with("slots-acquired", slots.to_string())
-        .with("limit", limit.limit.to_string());
-    let event = Event::new(format!("prefect.concurrency-limit.{what}"), resource);
-    let others = all.iter().filter(|other| other.id != limit.id);
-    others.fold(event, |event, other| event.with_related("concurrency-limit", id(other)))
 }
 
 /// What `future` gives, if it does within `limit`.

@@ -97,8 +97,38 @@ pub struct TaskRunEvent<'a> {
     pub total_run_time: Duration,
     /// Which attempt of its flow run it belongs to; 0 outside a flow run.
     pub flow_run_run_count: u32,
+    /// How often it is tried again if it fails.
+    pub retries: Retries<'a>,
     /// The state it entered.
     pub state: &'a State,
+}
+
+/// How often a run is tried again if it fails, and after which time.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Retries<'a> {
+    /// How many times.
+    pub count: u32,
+    /// The wait before each.
+    pub delays: RetryDelays<'a>,
+    /// By which part of itself a wait may be shorter or longer.
+    pub jitter: Option<f64>,
+}
+
+impl Retries<'_> {
+    /// It is not tried again.
+    pub const NONE: Self = Self { count: 0, delays: RetryDelays::None, jitter: None };
+}
+
+/// The waits before the attempts after the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RetryDelays<'a> {
+    /// There is no wait.
+    #[default]
+    None,
+    /// One after the other; the last repeats.
+    Each(&'a [Duration]),
+    /// This one, and twice the former each time.
+    Doubling(Duration),
 }
 
 /// A dynamic key, put together when it is read.
@@ -212,6 +242,8 @@ pub struct AssetEvent<'a> {
     pub asset: &'a Asset,
     /// The task run.
     pub task_run_id: TaskRunId,
+    /// The same, as it was told of when it ended.
+    pub task_run: &'a TaskRunEvent<'a>,
     /// The assets that it was made from.
     pub upstream: &'a [Asset],
     /// The tool that made it.

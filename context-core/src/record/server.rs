@@ -12,8 +12,15 @@
 
 mod connect;
 mod convert;
+mod delivery;
+mod event;
 mod limits;
+mod logs;
 mod orchestrate;
+mod pause;
+mod report;
+mod services;
+mod spool;
 mod thread;
 mod version;
 mod watch;
@@ -21,20 +28,31 @@ mod watch;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::time::Instant;
 
 use context_client::{ApiError, PrefectClient};
-use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
+use tokio::sync::MutexGuard as AsyncMutexGuard;
 use uuid::{Builder, Uuid};
 
 use self::connect::Connection;
+use self::delivery::{Delivery, WriteGate};
 use self::limits::KnownLimits;
 use self::thread::ServerThread;
 use self::watch::Watches;
-use super::OrchestrationError;
+use super::{OrchestrationError, Recorder, RunEvent};
+use crate::id::FlowRunId;
 use crate::settings::Settings;
 
 pub use connect::ConnectError;
-pub(crate) use limits::Lease;
+pub(crate) use delivery::Undelivered;
+
+/// Under which target what is told of telling is logged. It is not told to the server.
+const LOG: &str = "context::server";
+
+/// Whether everything is waited for when the process ends.
+static FINISHES_AT_EXIT: AtomicBool = AtomicBool::new(false);
 
 /// A connection to a Prefect server. Cheap to clone.
 #[derive(Clone)]
@@ -44,7 +62,8 @@ struct Inner {
     connection: Connection,
     thread: ServerThread,
     /// Held by whoever writes.
-    gate: AsyncMutex<()>,
+    gate: WriteGate,
+    delivery: Delivery,
     watches: Watches,
     limits: KnownLimits,
 }
@@ -74,9 +93,48 @@ impl Server {
         self.0.thread.ask(work)
     }
 
+    /// As [`ask`](Self::ask), but `work` is given up when what this gives is dropped.
+    fn ask_while_wanted<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> impl Future<Output = T> + Send + 'static {
+        self.0.thread.ask_while_wanted(work)
+    }
+
     /// To be held while something is written.
     pub(crate) async fn gate(&self) -> AsyncMutexGuard<'_, ()> {
-        self.0.gate.lock().await
+        self.0.gate.enter().await
+    }
+
+    /// Where everything is handed to that the server is told.
+    fn delivery(&self) -> &Delivery {
+        &self.0.delivery
+    }
+
+    /// Has everything be waited for when the process ends, and not at the end of each flow run: for programs whose end is
+    /// known ([`shut_down`](Self::shut_down)).
+    pub(crate) fn finish_at_exit() {
+        FINISHES_AT_EXIT.store(true, Ordering::Relaxed);
+    }
+
+    /// Ready once all is told that there is to tell of a flow run that has ended.
+    async fn finish_now(&self, id: FlowRunId) {
+        self.delivery().finish(id).await;
+    }
+
+    /// Delivers all there is, or keeps it, until `deadline` at most; then tells `over` what was not delivered.
+    pub(crate) fn shut_down(&self, deadline: Instant, over: Sender<Undelivered>) {
+        let server = self.clone();
+        self.0.thread.spawn(async move {
+            let undelivered = server.delivery().shutdown(deadline).await;
+            // Perhaps nobody waits any more.
+            over.send(undelivered).ok();
+        });
+    }
+
+    /// How many events are on their way.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.delivery().tally().waiting()
     }
 
     /// Why the server did not do something.
@@ -87,6 +145,13 @@ impl Server {
             ""
         };
         OrchestrationError::new(format!("cannot {doing}: {error}{advice}"))
+    }
+}
+
+/// The server is told of task runs, assets, artifacts and events of programs. Flow runs it knows.
+impl Recorder for Server {
+    fn record(&self, event: &RunEvent<'_>) {
+        self.delivery().record(event);
     }
 }
 

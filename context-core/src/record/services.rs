@@ -10,6 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Answer, Held};
+use crate::event::{Event, Resource};
 use crate::id::{ArtifactId, FlowRunId, TaskRunId};
 use crate::state::State;
 
@@ -111,6 +112,20 @@ pub(crate) struct Limit {
     pub(crate) id: Uuid,
     pub(crate) name: String,
     pub(crate) limit: u64,
+}
+
+impl Limit {
+    /// The event that tells that slots of this limit were `acquired` or `released`, together with those of `all`.
+    pub(crate) fn event(&self, what: &str, slots: u32, all: &[Self]) -> Event {
+        let id = |limit: &Self| format!("prefect.concurrency-limit.{}", limit.id);
+        let resource = Resource::new(id(self))
+            .with_name(&self.name)
+            .with("slots-acquired", slots.to_string())
+            .with("limit", self.limit.to_string());
+        let event = Event::new(format!("prefect.concurrency-limit.{what}"), resource);
+        let others = all.iter().filter(|other| other.id != self.id);
+        others.fold(event, |event, other| event.with_related("concurrency-limit", id(other)))
+    }
 }
 
 /// What a pause asks for.

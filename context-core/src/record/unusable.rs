@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::{
     Answer, ArtifactChange, AskedInput, Cancellation, Decision, Held, NewArtifact, NewFlowRun,
-    NewVariable, OrchestrationError, Orchestrator, Paused, RegisteredFlowRun, Resumed, Services,
+    NewVariable, OrchestrationError, Orchestrator, Origin, Paused, RegisteredFlowRun, Resumed, Services,
     Slots, Variables, WantedSlots,
 };
-use crate::id::{ArtifactId, FlowRunId, TaskRunId};
+use crate::id::{ArtifactId, FlowRunId};
 use crate::state::State;
 
 /// An orchestrator, and services, that cannot be asked.
@@ -47,7 +47,7 @@ impl Orchestrator for Unusable {
         Box::pin(ready(Ok(())))
     }
 
-    fn take_tag_slots(&self, _: TaskRunId, _: &[String]) -> Option<Answer<Held>> {
+    fn take_tag_slots(&self, _: &Origin, _: &[String]) -> Option<Answer<Held>> {
         None
     }
 }

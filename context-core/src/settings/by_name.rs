@@ -22,48 +22,6 @@ pub(super) fn row(name: &str) -> Option<&'static Row> {
     })
 }
 
-/// True if it is a setting of Prefect that means nothing here: it may stand in a profile that both use.
-pub(super) fn is_prefects(name: &str) -> bool {
-    const FAMILIES: &[&str] = &[
-        "API_BLOCKS_",
-        "API_DATABASE_",
-        "API_DEFAULT_",
-        "API_EVENTS_",
-        "API_LOG_",
-        "API_MAX_",
-        "API_SERVICES_",
-        "API_TASK_",
-        "ASYNC_",
-        "CLIENT_ENABLE_",
-        "CLIENT_METRICS_",
-        "CLI_",
-        "CLOUD_",
-        "DEFAULT_",
-        "DEPLOYMENTS_",
-        "EVENTS_",
-        "EXPERIMENTAL_",
-        "EXPERIMENTS_",
-        "INTERNAL_",
-        "LOGGING_INTERNAL_",
-        "LOGGING_SERVER_",
-        "MEMO",
-        "MESSAGING_",
-        "PLUGINS_",
-        "RUNNER_",
-        "SERVER_",
-        "SQLALCHEMY_",
-        "TASK_",
-        "TASKS_TAG_",
-        "TEST",
-        "TELEMETRY_",
-        "UI_",
-        "UNIT_TEST_",
-        "WORKER_",
-    ];
-    let rest = name.strip_prefix("PREFECT_").unwrap_or_default();
-    FAMILIES.iter().any(|family| rest.starts_with(family))
-}
-
 /// What there is to know about a setting.
 ///
 /// # Examples
@@ -224,9 +182,20 @@ impl Settings {
 
     /// The settings as JSON, in the nesting that Prefect gives them.
     pub fn serialize(&self, secrets: Secrets) -> Value {
-        let mut object = Map::new();
+        let mut object = self.nested(secrets, |_| true);
         object.insert("profile".to_owned(), json!(self.profile()));
-        for row in TABLE {
+        Value::Object(object)
+    }
+
+    /// As [`serialize`](Self::serialize), with nothing but what somebody has set.
+    pub(crate) fn serialize_set(&self, secrets: Secrets) -> Value {
+        let is_set = |row: &Row| self.0.sources[row.key as usize] != SettingSource::Default;
+        Value::Object(self.nested(secrets, is_set))
+    }
+
+    fn nested(&self, secrets: Secrets, is_wanted: impl Fn(&Row) -> bool) -> Map<String, Value> {
+        let mut object = Map::new();
+        for row in TABLE.iter().filter(|row| is_wanted(row)) {
             let (tables, name) = row.path.rsplit_once('.').unwrap_or(("", row.path));
             let mut object = &mut object;
             for table in tables.split('.').filter(|table| !table.is_empty()) {
@@ -236,7 +205,7 @@ impl Settings {
             }
             object.insert(name.to_owned(), (row.json)(self.values(), secrets));
         }
-        Value::Object(object)
+        object
     }
 
     pub(super) fn with_found(

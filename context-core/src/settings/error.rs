@@ -13,7 +13,7 @@ pub enum SettingSource {
     /// Nobody has said anything: the default holds.
     #[default]
     Default,
-    /// The active profile, of `profiles.toml`.
+    /// The active profile, or one that the program uses.
     Profile,
     /// The table `[tool.prefect]` of `pyproject.toml` in the current directory.
     PyprojectToml,
@@ -23,7 +23,7 @@ pub enum SettingSource {
     DotEnv,
     /// An environment variable.
     Environment,
-    /// The program itself: a changed copy, `temporary_settings`, or a profile that it uses.
+    /// The program itself, by a changed copy or `temporary_settings`.
     Program,
 }
 
@@ -139,7 +139,7 @@ pub enum SettingsError {
         /// The name.
         name: String,
         /// Who says that it is active.
-        set_by: &'static str,
+        set_by: String,
         /// The names of those that exist.
         known: String,
     },

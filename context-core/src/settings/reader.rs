@@ -28,7 +28,7 @@ pub(super) enum Said {
     Text(String),
     /// That nothing is set: the default holds, whatever sources behind this one say.
     Nothing,
-    /// Something that cannot be a value, as it may be shown.
+    /// Something that cannot be a value, in a form that looks like it.
     Wrong(String),
 }
 
@@ -65,8 +65,7 @@ pub(super) fn take(row: &Row, found: &Found, values: &mut Values) -> Result<bool
         Said::Nothing => return Ok(false),
         Said::Text(text) if (row.set)(values, text.trim()) => return Ok(true),
         Said::Text(text) => format!("{:?}", (row.masked)(text)),
-        Said::Wrong(shown) if row.is_secret => (row.masked)(shown),
-        Said::Wrong(shown) => shown.clone(),
+        Said::Wrong(text) => (row.masked)(text),
     };
     Err(SettingsError::Invalid {
         name: found.name.clone(),

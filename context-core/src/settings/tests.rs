@@ -1,3 +1,5 @@
+mod load;
+
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
@@ -91,7 +93,7 @@ fn defaults() {
             "deployments": { "default_work_pool_name": null },
             "events": { "worker_max_queue_size": 0 },
             "server": { "ephemeral": { "enabled": false } },
-            "context": { "summary": "auto", "task_run_events": "fewest" },
+            "context": { "summary": "auto", "task_run_events": "fewest", "delivery_timeout": 10.0 },
         })
     );
     assert_eq!(Settings::default().home(), Path::new(".prefect"));
@@ -157,6 +159,7 @@ fn others() -> Vec<(&'static str, &'static str, serde_json::Value)> {
         ("PREFECT_SERVER_EPHEMERAL_ENABLED", "true", json!(true)),
         ("CONTEXT_SUMMARY", "never", json!("never")),
         ("CONTEXT_TASK_RUN_EVENTS", "every", json!("every")),
+        ("CONTEXT_DELIVERY_TIMEOUT", "2.5", json!(2.5)),
     ]
 }
 

@@ -5,7 +5,9 @@ use super::*;
 use crate::clock::Timestamp;
 use crate::id::{FlowRunId, TaskRunId};
 use crate::parameters::Parameters;
-use crate::record::{DynamicKey, FlowRunEvent, RunName, RunTags, TaskInputs, TaskRunEvent};
+use crate::record::{
+    DynamicKey, FlowRunEvent, Retries, RunName, RunTags, TaskInputs, TaskRunEvent,
+};
 use crate::state::{State, StateType};
 use crate::tags::Tags;
 
@@ -141,6 +143,7 @@ impl Story {
             end_time: None,
             total_run_time: std::time::Duration::ZERO,
             flow_run_run_count: 1,
+            retries: Retries::NONE,
             id,
             name: task.name.map_or(RunName::Derived(task.task, id), RunName::Custom),
             task_name: task.task,
@@ -598,6 +601,7 @@ fn cost_of_an_end() {
             end_time: None,
             total_run_time: std::time::Duration::ZERO,
             flow_run_run_count: 1,
+            retries: Retries::NONE,
             id,
             name: RunName::Derived("fetch", id),
             task_name: "fetch",

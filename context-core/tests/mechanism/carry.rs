@@ -22,7 +22,7 @@ fn everything() -> String {
     format!(
         "{} / {} / {:?} / {:?}",
         seen(),
-        SettingsContext::get().profile(),
+        SettingsContext::get().profile().name(),
         DeploymentContext::get().map(|deployment| deployment.id().as_u128()),
         AssetContext::get().as_ref().map(|assets| assets.downstream_assets()[0].key()),
     )

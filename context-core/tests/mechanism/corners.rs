@@ -25,7 +25,7 @@ fn use_everything() -> String {
         SyncClientContext::get().is_some(),
         AsyncClientContext::get().is_some(),
         get_run_context().is_ok(),
-        SettingsContext::get().profile().is_empty(),
+        SettingsContext::get().profile().name().is_empty(),
     ];
     let before = seen();
     let captured = Context::current();

@@ -27,23 +27,23 @@ fn scopes_add_up_and_end_one_by_one() {
 
 #[test]
 fn each_kind_has_a_stack_of_its_own() {
-    let outside = SettingsContext::get().profile().to_owned();
+    let outside = SettingsContext::get().profile().name().to_owned();
     within("a", || {
         profile("one").in_scope(|| {
             deployment(1).in_scope(|| {
                 profile("two").in_scope(|| {
                     within("b", || {
                         assert_eq!(seen(), "a, b");
-                        assert_eq!(SettingsContext::get().profile(), "two");
+                        assert_eq!(SettingsContext::get().profile().name(), "two");
                         assert_eq!(DeploymentContext::get().unwrap().id().as_u128(), 1);
                     });
                 });
-                assert_eq!(SettingsContext::get().profile(), "one");
+                assert_eq!(SettingsContext::get().profile().name(), "one");
             });
             assert!(DeploymentContext::get().is_none());
             assert_eq!(seen(), "a");
         });
-        assert_eq!(SettingsContext::get().profile(), outside);
+        assert_eq!(SettingsContext::get().profile().name(), outside);
     });
 }
 

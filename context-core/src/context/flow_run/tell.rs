@@ -5,23 +5,27 @@ use std::time::Duration;
 use super::{FlowRunContext, StandIn};
 use crate::clock::Timestamp;
 use crate::parameters::Parameters;
+use crate::definition::RetryDelay;
 use crate::record::{
-    Client, DynamicKey, FlowRunEvent, RunEvent, RunName, TaskInputs, TaskRunEvent,
+    Client, DynamicKey, FlowRunEvent, Retries, RetryDelays, RunEvent, RunName, TaskInputs,
+    TaskRunEvent,
 };
 use crate::state::State;
 
 /// What a flow run has come to when it enters a state.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct RunTally {
+pub(crate) struct RunTally<'a> {
     /// How many attempts have begun.
     pub(crate) run_count: u32,
     /// When it was first `Running`.
     pub(crate) start_time: Option<Timestamp>,
     /// How long it was `Running`.
     pub(crate) total_run_time: Duration,
+    /// How often it is tried again.
+    pub(crate) retries: Retries<'a>,
 }
 
-impl RunTally {
+impl RunTally<'_> {
     /// When a run has ended that has entered `state`.
     fn end_time(&self, state: &State) -> Option<Timestamp> {
         self.start_time.filter(|_| state.is_terminal()).map(|_| state.timestamp())
@@ -37,15 +41,21 @@ impl FlowRunContext {
         let client = self.ledger().client();
         if client.records() && client.wants_every_state() {
             let data = self.data();
-            let start_time = Some(data.start_time);
-            let tally = RunTally { run_count: data.run_count, start_time, total_run_time };
+            let options = data.options();
+            let retries = Retries {
+                count: options.retry_count().unwrap_or(0),
+                delays: options.delays().map_or(RetryDelays::None, RetryDelay::told),
+                jitter: None,
+            };
+            let (run_count, start_time) = (data.run_count, Some(data.start_time));
+            let tally = RunTally { run_count, start_time, total_run_time, retries };
             self.tell(client, &state, tally, false);
         }
         Some(state)
     }
 
     /// Tells `client` that the run has entered `state`, which `ends` it or does not.
-    pub(crate) fn tell(&self, client: &Client, state: &State, tally: RunTally, ends: bool) {
+    pub(crate) fn tell(&self, client: &Client, state: &State, tally: RunTally<'_>, ends: bool) {
         let flow_name = self.flow_name();
         let stand_in = self.data().stand_in.as_ref().map(|stand_in| {
             RunEvent::TaskRun(self.stand_in_event(stand_in, &flow_name, state, tally))
@@ -68,7 +78,7 @@ impl FlowRunContext {
         &'a self,
         flow_name: &'a str,
         state: &'a State,
-        tally: RunTally,
+        tally: RunTally<'a>,
     ) -> FlowRunEvent<'a> {
         let data = self.data();
         FlowRunEvent {
@@ -92,7 +102,7 @@ impl FlowRunContext {
         stand_in: &StandIn,
         flow_name: &'a str,
         state: &'a State,
-        tally: RunTally,
+        tally: RunTally<'a>,
     ) -> TaskRunEvent<'a> {
         let definition = self.data().definition;
         let meta = definition.meta();
@@ -114,6 +124,7 @@ impl FlowRunContext {
             end_time: tally.end_time(state),
             total_run_time: tally.total_run_time,
             flow_run_run_count: stand_in.run_count,
+            retries: tally.retries,
             state,
         }
     }

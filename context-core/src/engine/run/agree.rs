@@ -16,7 +16,8 @@ use crate::context::{FlowRunContext, Frame, Interlude, StandIn};
 use crate::engine::machine::{Input, Then};
 use crate::id::FlowRunId;
 use crate::record::{
-    Decision, Held, NewFlowRun, NewStandIn, OrchestrationError, Orchestrator, RunName, RunTags,
+    Decision, Held, NewFlowRun, NewStandIn, OrchestrationError, Orchestrator, Origin, RunName,
+    RunTags,
 };
 use crate::runner::{self, Cancellation, Cancelled};
 use crate::state::{RunError, RunErrorKind, State};
@@ -45,9 +46,14 @@ impl Run {
     pub(in crate::engine) async fn take_remote_slots(&self) -> Result<Option<Held>, RunError> {
         let Target::Task(task) = &self.target else { return Ok(None) };
         let Some(id) = task.id.filter(|_| self.may_be_limited()) else { return Ok(None) };
-        let orchestrator =
-            Frame::with_client(self.presence.frame(), |client| client.orchestrator().cloned());
-        let answer = orchestrator.and_then(|by| by.take_tag_slots(id, &self.tag_names()));
+        let frame = self.presence.frame();
+        let orchestrator = Frame::with_client(frame, |client| client.orchestrator().cloned());
+        let Some(orchestrator) = orchestrator else { return Ok(None) };
+        let mut origin = Origin::of(frame);
+        origin.task_run_id = Some(id);
+        origin.task_run_name = Some(self.name());
+        origin.tags = origin.tags.union(&self.tags());
+        let answer = orchestrator.take_tag_slots(&origin, &self.tag_names());
         match answer {
             None => Ok(None),
             Some(answer) => answer.await.map(Some).map_err(|source| self.unorchestrated(&source)),

@@ -69,8 +69,8 @@ impl Run {
         self.log(&state, then);
         if then == Then::End {
             self.ended();
-            // How most runs complete, the machine knows.
-            let plain = state.name() == "Completed" && state.message().is_none();
+            // How most task runs complete, the machine knows.
+            let plain = self.is_task() && state.name() == "Completed" && state.message().is_none();
             if self.keeps_state && !plain {
                 self.rare.get_or_insert_default().last_state = Some(state.clone());
             }

@@ -3,11 +3,12 @@
 use crate::clock::Timestamp;
 use crate::context::{AssetContext, FlowRunContext, Frame, RunTally, TaskDetails};
 use crate::definition::{
-    FlowHook, FlowHookArguments, Moment, RetryCondition, TaskHook, TaskHookArguments,
+    FlowHook, FlowHookArguments, Moment, RetryCondition, RetryDelay, TaskHook, TaskHookArguments,
 };
 use crate::parameters::Parameters;
 use crate::record::{
-    Client, DynamicKey, FlowRun, RunEvent, RunName, RunTags, TaskInputs, TaskRun, TaskRunEvent,
+    Client, DynamicKey, FlowRun, Retries, RetryDelays, RunEvent, RunName, RunTags, TaskInputs,
+    TaskRun, TaskRunEvent,
 };
 use crate::state::{State, StateType};
 
@@ -30,13 +31,15 @@ impl Run {
         let ends = state.is_terminal() || !self.machine.is_open();
         match &self.target {
             Target::Task(task) => {
-                if ends || client.wants_every_state() {
-                    client.record(&RunEvent::TaskRun(self.task_event(task, state)));
+                if !ends && !client.wants_every_state() {
+                    return;
                 }
+                let event = self.task_event(task, state);
+                client.record(&RunEvent::TaskRun(event));
                 if ends
                     && let Some(TaskDetails { assets: Some(assets), .. }) = task.details.as_deref()
                 {
-                    AssetContext::emit_events(assets, state, client);
+                    AssetContext::emit_events(assets, &event, client);
                 }
             }
             Target::Flow(flow) => {
@@ -51,11 +54,18 @@ impl Run {
     }
 
     /// What a flow run has come to.
-    fn tally(&self, flow: &FlowTarget) -> RunTally {
+    fn tally<'a>(&'a self, flow: &'a FlowTarget) -> RunTally<'a> {
         RunTally {
             run_count: self.machine.run_count(),
             start_time: flow.start_time,
             total_run_time: self.run_time(),
+            retries: Retries {
+                count: self.machine.retries(),
+                delays: self
+                    .delays(flow.options().delays())
+                    .map_or(RetryDelays::None, RetryDelay::told),
+                jitter: None,
+            },
         }
     }
 
@@ -94,6 +104,13 @@ impl Run {
             flow_run_run_count: frame
                 .and_then(|frame| frame.flow())
                 .map_or(0, FlowRunContext::run_count),
+            retries: Retries {
+                count: self.machine.retries(),
+                delays: self
+                    .delays(task.options().delays())
+                    .map_or(RetryDelays::None, RetryDelay::told),
+                jitter: task.options().jitter(),
+            },
             state,
         }
     }

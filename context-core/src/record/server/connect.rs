@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use context_client::{ClientConfig, ConfigError, PrefectClient};
-use tokio::sync::{Mutex as AsyncMutex, OnceCell};
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
+use super::delivery::{ApiLine, Bounds, Delivery, WriteGate};
 use super::limits::KnownLimits;
+use super::spool::Spool;
 use super::thread::ServerThread;
 use super::watch::Watches;
 use super::{Inner, Server};
@@ -151,16 +153,30 @@ impl Server {
     }
 
     fn connect(settings: &Settings, endpoint: &Endpoint) -> Result<Self, ConnectError> {
+        let client = endpoint.client()?;
         let thread = ServerThread::start().map_err(|source| ConnectError::Thread { source })?;
+        let gate = WriteGate::default();
+        // What is made now has timers of that thread, not of the one that connects.
+        let on_thread = thread.enter();
+        let (delivery, work) = Delivery::new(
+            ApiLine::new(&client),
+            client.api_url(),
+            Spool::new(settings.home(), client.api_url()),
+            gate.clone(),
+            Bounds::of(settings),
+        );
+        drop(on_thread);
+        thread.spawn(work);
         Ok(Self(Arc::new(Inner {
             connection: Connection {
                 settings: settings.clone(),
-                client: endpoint.client()?,
+                client,
                 flows: Mutex::default(),
                 version: OnceCell::new(),
             },
             thread,
-            gate: AsyncMutex::default(),
+            gate,
+            delivery,
             watches: Watches::default(),
             limits: KnownLimits::default(),
         })))

@@ -1,6 +1,8 @@
 //! Flow runs: registered with the server, which then decides about their states.
 
 use std::collections::BTreeMap;
+use std::future::ready;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use context_client::schema::{
@@ -10,12 +12,13 @@ use context_client::schema::{
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Server, random_uuid};
 use super::convert::{proposed, received};
+use super::event::FlowRunFacts;
+use super::{FINISHES_AT_EXIT, Server, random_uuid};
 use crate::id::{FlowRunId, TaskRunId};
 use crate::record::{
     Answer, Cancellation, Decision, Held, NewFlowRun, NewStandIn, OrchestrationError, Orchestrator,
-    RegisteredFlowRun, TaskInputs,
+    Origin, RegisteredFlowRun, TaskInputs,
 };
 use crate::state::State;
 
@@ -54,14 +57,18 @@ impl Orchestrator for Server {
 
     fn finish(&self, id: FlowRunId) -> Answer<()> {
         let server = self.clone();
-        Box::pin(self.0.thread.ask(async move {
+        let finishing = self.0.thread.ask(async move {
             server.finish_now(id).await;
             Ok(())
-        }))
+        });
+        if FINISHES_AT_EXIT.load(Ordering::Relaxed) {
+            return Box::pin(ready(Ok(())));
+        }
+        Box::pin(finishing)
     }
 
-    fn take_tag_slots(&self, id: TaskRunId, tags: &[String]) -> Option<Answer<Held>> {
-        self.take_slots_of_tags(id, tags)
+    fn take_tag_slots(&self, run: &Origin, tags: &[String]) -> Option<Answer<Held>> {
+        self.take_slots_of_tags(run, tags)
     }
 }
 
@@ -101,7 +108,14 @@ impl Server {
         };
         let id = FlowRunId::from(created.id);
         let outer = run.stand_in.as_ref().map(|stand_in| stand_in.flow_run_id);
-        self.delivery().known_flow_run(id, outer, created.name.clone(), flow_id, run.flow_name);
+        self.delivery().known_flow_run(FlowRunFacts {
+            id,
+            name: created.name.clone(),
+            flow_id,
+            flow_name: run.flow_name,
+            tags: run.tags,
+            outer,
+        });
         Ok(RegisteredFlowRun { id, name: created.name, stand_in: stand_in.map(TaskRunId::from) })
     }
 

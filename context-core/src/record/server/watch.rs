@@ -142,8 +142,7 @@ impl Server {
     async fn listen(&self) -> Result<(), ApiError> {
         let client = self.api();
         let since = Timestamp::from_nanos(Timestamp::now().as_nanos() - BACK.as_nanos() as i64);
-        let filter =
-            EventFilter::new().names([CANCELLING, CANCELLED]).since(since.to_jiff());
+        let filter = EventFilter::new().names([CANCELLING, CANCELLED]).since(since.to_jiff());
         let mut told = client.subscribe_events(&filter, true).await?;
         // Before the subscription something may have happened that is too long ago to be told again.
         self.ask_for_cancellations().await;

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use super::super::by_name::row;
 use super::super::error::{SettingPlace, SettingSource, SettingsError};
 use super::super::into::IntoSetting;
+use super::super::prefects::is_prefects;
 use super::super::raw::Raw;
-use super::super::reader::{Found, Said, Source, take};
+use super::super::reader::{Found, Source, take};
 use super::super::table::{Row, Values};
 use crate::secret::{MASK, Secrets};
 
@@ -149,13 +150,26 @@ impl Profile {
         }
     }
 
+    pub(super) fn set_text(&mut self, name: &str, text: String) {
+        self.set(name, Raw::text(text), None);
+    }
+
+    /// Puts the settings of a profile that was read over these.
+    pub(super) fn merge(&mut self, other: Self) {
+        for held in other.settings {
+            self.set(&held.name, held.value, held.line);
+        }
+        self.origin = other.origin;
+    }
+
+    /// True if it has the setting, under whatever name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.settings.iter().any(|held| held.name == canonical(name))
+    }
+
     pub(super) fn unset(&mut self, name: &str) {
         let name = canonical(name);
         self.settings.retain(|held| held.name != name);
-    }
-
-    pub(super) const fn origin(&self) -> &Origin {
-        &self.origin
     }
 
     pub(super) fn set_origin(&mut self, origin: Origin) {
@@ -171,16 +185,12 @@ impl Profile {
     }
 
     fn found(&self, held: &Held, row: &Row) -> Found {
-        let said = match &held.value {
-            value if !value.fits(row.shape) => Said::Wrong(held.text(Secrets::Masked)),
-            value if value.text.trim().is_empty() => Said::Nothing,
-            value => Said::Text(value.text.clone()),
-        };
+        let said = held.value.said(row);
         Found { name: held.name.clone(), said, place: self.place(held) }
     }
 
     fn unknown(&self, held: &Held) -> Option<SettingsError> {
-        let is_unknown = !super::super::by_name::is_prefects(&held.name);
+        let is_unknown = !is_prefects(&held.name);
         is_unknown
             .then(|| SettingsError::Unknown { name: held.name.clone(), place: self.place(held) })
     }
@@ -227,5 +237,45 @@ impl Source for Profile {
     fn find(&self, row: &Row) -> Option<Found> {
         let held = self.settings.iter().find(|held| held.name == row.variable)?;
         Some(self.found(held, row))
+    }
+}
+
+/// A profile, or the name of one that is to be looked up.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ProfileRef {
+    /// The name of a profile in the file of profiles, or of a built-in one.
+    Name(String),
+    /// A profile itself.
+    Profile(Profile),
+}
+
+impl From<&str> for ProfileRef {
+    fn from(name: &str) -> Self {
+        Self::Name(name.to_owned())
+    }
+}
+
+impl From<String> for ProfileRef {
+    fn from(name: String) -> Self {
+        Self::Name(name)
+    }
+}
+
+impl From<&String> for ProfileRef {
+    fn from(name: &String) -> Self {
+        Self::Name(name.clone())
+    }
+}
+
+impl From<Profile> for ProfileRef {
+    fn from(profile: Profile) -> Self {
+        Self::Profile(profile)
+    }
+}
+
+impl From<&Profile> for ProfileRef {
+    fn from(profile: &Profile) -> Self {
+        Self::Profile(profile.clone())
     }
 }

@@ -28,7 +28,8 @@ pub(super) fn visible() -> View {
         tags |= 1 << bit;
     }
     let settings = SettingsContext::get();
-    let profile = settings.profile().strip_prefix("model-").and_then(|number| number.parse().ok());
+    let profile =
+        settings.profile().name().strip_prefix("model-").and_then(|number| number.parse().ok());
     let deployment = DeploymentContext::get()
         .map(|deployment| u8::try_from(deployment.id().as_u128()).expect("an id of the model"));
     View { tags, profile, deployment }
