@@ -22,8 +22,8 @@ use std::fmt::Debug;
 
 pub use client::Client;
 pub use event::{
-    ArtifactEvent, AssetEvent, CustomEvent, DynamicKey, FlowRunEvent, Origin, Retries, RetryDelays,
-    RunEvent, RunName, RunTags, TaskInputs, TaskRunEvent,
+    ArtifactEvent, AssetEvent, CustomEvent, DynamicKey, FlowRunEvent, Origin, ProgressEvent,
+    Retries, RetryDelays, RunEvent, RunName, RunTags, TaskInputs, TaskRunEvent,
 };
 pub use memory::{MemoryRecorder, Recorded};
 pub use orchestrator::{

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod cancellation;
+mod fan_out;
 mod faults;
 mod support;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Frame, TaskRunContext};
-use crate::record::Origin;
+use crate::record::{Origin, RunName};
 
 impl Origin {
     /// The runs around the code that runs with `frame`.
@@ -17,11 +17,16 @@ impl Origin {
             origin.tags = flow.tags();
         }
         // A task run that has called the flow run does not belong to it.
-        let caller = frame.caller();
-        if let Some(task) = TaskRunContext::of_frame(frame).filter(|task| Some(task.id()) == caller)
+        let caller = frame.caller().map(|live| (live.id, live.reported_run().map(|run| run.id())));
+        if let Some((id, reported)) = caller
+            && let Some(task) = TaskRunContext::of_frame(frame).filter(|task| task.id() == id)
         {
-            origin.task_run_id = Some(task.id());
-            origin.task_run_name = Some(task.name());
+            // As recorders know it.
+            origin.task_run_id = Some(reported.unwrap_or(id));
+            origin.task_run_name = Some(match reported {
+                Some(id) => RunName::Derived(task.task_name(), id).to_string(),
+                None => task.name(),
+            });
             origin.tags = origin.tags.union(&task.tags());
         }
         origin

@@ -18,6 +18,7 @@ mod limits;
 mod logs;
 mod orchestrate;
 mod pause;
+mod progress;
 mod report;
 mod services;
 mod spool;
@@ -39,6 +40,7 @@ use uuid::{Builder, Uuid};
 use self::connect::Connection;
 use self::delivery::{Delivery, WriteGate};
 use self::limits::KnownLimits;
+use self::progress::Progresses;
 use self::thread::ServerThread;
 use self::watch::Watches;
 use super::{OrchestrationError, Recorder, RunEvent};
@@ -66,6 +68,7 @@ struct Inner {
     delivery: Delivery,
     watches: Watches,
     limits: KnownLimits,
+    progresses: Progresses,
 }
 
 impl Server {
@@ -120,6 +123,7 @@ impl Server {
     /// Ready once all is told that there is to tell of a flow run that has ended.
     async fn finish_now(&self, id: FlowRunId) {
         self.delivery().finish(id).await;
+        self.show_last_progress().await;
     }
 
     /// Delivers all there is, or keeps it, until `deadline` at most; then tells `over` what was not delivered.
@@ -127,6 +131,7 @@ impl Server {
         let server = self.clone();
         self.0.thread.spawn(async move {
             let undelivered = server.delivery().shutdown(deadline).await;
+            server.show_last_progress().await;
             // Perhaps nobody waits any more.
             over.send(undelivered).ok();
         });
@@ -151,6 +156,11 @@ impl Server {
 /// The server is told of task runs, assets, artifacts and events of programs. Flow runs it knows.
 impl Recorder for Server {
     fn record(&self, event: &RunEvent<'_>) {
+        match event {
+            RunEvent::Progress(progress) => self.show_progress(progress),
+            RunEvent::TaskRun(run) if run.state.is_terminal() => self.0.progresses.end(run.id),
+            _ => {}
+        }
         self.delivery().record(event);
     }
 }

@@ -202,7 +202,7 @@ impl Delivery {
     pub(super) fn record(&self, event: &RunEvent<'_>) {
         let shared = &self.0;
         match event {
-            RunEvent::FlowRun(_) => {}
+            RunEvent::FlowRun(_) | RunEvent::Progress(_) => {}
             RunEvent::TaskRun(run) => {
                 shared.reports.enter(run, Instant::now(), &shared.flow_runs, &mut |event| {
                     shared.push(event);
