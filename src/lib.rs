@@ -6,7 +6,6 @@ pub use context_core::cache::{
     run_id, task_source,
 };
 pub use context_core::clock::{ManualClock, Timestamp};
-pub use context_core::concurrency::{ConcurrencyError, concurrency, rate_limit};
 pub use context_core::context::{
     AssetContext, AssetMetadataError, AsyncClientContext, ClockContext, Context, ContextModel,
     DeploymentContext, EngineContext, FlowRunContext, InCurrentContext, Policy, RunContext, Scope,
@@ -27,9 +26,15 @@ pub use context_core::engine::{
     opaque, quote, resolve_futures_to_states, resolve_futures_to_states_blocking, unmapped, wait,
     wait_blocking,
 };
+pub use context_core::events::{Event, EventError, Resource, emit_event};
 pub use context_core::hook::{Hook, IntoHooks};
-pub use context_core::id::{FlowRunId, StateId, TaskRunId};
+pub use context_core::id::{ArtifactId, EventId, FlowRunId, StateId, TaskRunId};
+pub use context_core::limits::{ConcurrencyError, concurrency, rate_limit};
 pub use context_core::parameters::Parameters;
+pub use context_core::pause::{
+    PauseError, PauseFlowRun, PauseForInput, ResumeError, ResumeFlowRun, pause_flow_run,
+    resume_flow_run,
+};
 pub use context_core::record::{
     Client, FlowRun, Interest, MemoryRecorder, ProgressEvent, Recorded, Recorder, RunEvent,
     TaskInputs, TaskRun,
@@ -45,8 +50,8 @@ pub use context_core::settings::{
     WorkerVariables,
 };
 pub use context_core::state::{
-    Failure, InvalidOption, MissingContext, NotReady, PauseEnd, RunError, RunErrorKind, State,
-    StateDetails, StateType,
+    Failure, InvalidOption, MissingContext, NotReady, PauseEnd, RunError, RunErrorKind,
+    RunInputKeyset, State, StateDetails, StateType,
 };
 pub use context_core::summary::SummaryRecorder;
 pub use context_core::tags::{IntoTags, Tag, TagSet};
@@ -55,7 +60,8 @@ pub use context_core::transaction::{
     TransactionState,
 };
 pub use context_core::{
-    cache, concurrency, log_print, logging, names, record, registry, results, runtime, settings,
+    artifacts, cache, limits as concurrency, log_print, logging, names, record, registry, results,
+    runtime, settings, variables,
 };
 
 #[doc(inline)]

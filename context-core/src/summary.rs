@@ -103,7 +103,8 @@ impl Recorder for SummaryRecorder {
             RunEvent::TaskRun(event) => lock(&self.collector).task_run(event),
             RunEvent::FlowRun(event) => lock(&self.collector).flow_run(event),
             RunEvent::Progress(event) => lock(&self.collector).progress(event),
-            RunEvent::Asset(_) => {}
+            RunEvent::Artifact(event) => lock(&self.collector).artifact(event),
+            RunEvent::Asset(_) | RunEvent::Custom(_) => {}
         }
     }
 

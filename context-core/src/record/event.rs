@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::asset::Asset;
 use crate::clock::Timestamp;
-use crate::id::{FlowRunId, TaskRunId};
+use crate::event::Event;
+use crate::id::{ArtifactId, FlowRunId, TaskRunId};
 use crate::names::task_run_name;
 use crate::parameters::Parameters;
 use crate::state::State;
@@ -25,6 +26,10 @@ pub enum RunEvent<'a> {
     TaskRun(TaskRunEvent<'a>),
     /// A task run read or made an asset.
     Asset(AssetEvent<'a>),
+    /// An artifact was created or changed.
+    Artifact(ArtifactEvent<'a>),
+    /// A program tells an event of its own.
+    Custom(CustomEvent<'a>),
     /// More of the runs that are reported as one task run have ended.
     Progress(ProgressEvent<'a>),
 }
@@ -312,4 +317,57 @@ pub struct AssetEvent<'a> {
     pub materialized_by: Option<&'a str>,
     /// What the run said about it.
     pub metadata: Option<&'a serde_json::Map<String, Value>>,
+}
+
+/// An artifact was created or changed.
+#[derive(Clone, Copy, Debug)]
+pub struct ArtifactEvent<'a> {
+    /// Prefect's name of the event: [`CREATED`](Self::CREATED) or [`UPDATED`](Self::UPDATED).
+    pub event: &'static str,
+    /// The artifact.
+    pub id: ArtifactId,
+    /// The key under which its versions are found. `None` if it has none, or was changed.
+    pub key: Option<&'a str>,
+    /// How it is shown: `markdown`, `table`, `progress` or `image`. `None` if it was changed.
+    pub kind: Option<&'static str>,
+    /// What is said about it; `None` if nothing is, or if that has not changed.
+    pub description: Option<&'a str>,
+    /// What it shows: a text, or the number of a progress.
+    pub data: &'a Value,
+    /// Who has done it.
+    pub origin: &'a Origin,
+}
+
+impl ArtifactEvent<'_> {
+    /// It was created.
+    pub const CREATED: &'static str = "prefect.artifact.created";
+    /// It was changed.
+    pub const UPDATED: &'static str = "prefect.artifact.updated";
+}
+
+/// A program tells an event of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct CustomEvent<'a> {
+    /// The event.
+    pub event: &'a Event,
+    /// Who tells it.
+    pub origin: &'a Origin,
+}
+
+/// The runs that surround code which tells something. Outside of runs it is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Origin {
+    /// The innermost flow run.
+    pub flow_run_id: Option<FlowRunId>,
+    /// Its name.
+    pub flow_run_name: Option<String>,
+    /// The name of its flow.
+    pub flow_name: Option<String>,
+    /// The innermost task run, if it belongs to the flow run.
+    pub task_run_id: Option<TaskRunId>,
+    /// Its name.
+    pub task_run_name: Option<String>,
+    /// The tags of both.
+    pub tags: TagSet,
 }

@@ -6,10 +6,14 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Map, Value};
 
-use super::{AssetEvent, FlowRun, ProgressEvent, Recorder, RunEvent, TaskRun};
+use super::{
+    ArtifactEvent, AssetEvent, CustomEvent, FlowRun, Origin, ProgressEvent, Recorder, RunEvent,
+    TaskRun,
+};
 use crate::asset::Asset;
 use crate::clock::Timestamp;
-use crate::id::{FlowRunId, TaskRunId};
+use crate::event::Event;
+use crate::id::{ArtifactId, FlowRunId, TaskRunId};
 use crate::state::State;
 
 /// One event, kept.
@@ -34,6 +38,30 @@ pub enum Recorded {
         materialized_by: Option<String>,
         /// What the run said about it.
         metadata: Option<Map<String, Value>>,
+    },
+    /// An artifact was created or changed.
+    Artifact {
+        /// Prefect's name of the event.
+        event: &'static str,
+        /// The artifact.
+        id: ArtifactId,
+        /// The key under which its versions are found.
+        key: Option<String>,
+        /// How it is shown.
+        kind: Option<&'static str>,
+        /// What is said about it.
+        description: Option<String>,
+        /// What it shows.
+        data: Value,
+        /// Who has done it.
+        origin: Origin,
+    },
+    /// A program told an event of its own.
+    Custom {
+        /// The event.
+        event: Event,
+        /// Who told it.
+        origin: Origin,
     },
     /// More of the runs that are reported as one task run have ended.
     Progress {
@@ -165,6 +193,10 @@ impl Recorder for MemoryRecorder {
             RunEvent::FlowRun(event) => Recorded::FlowRun(event.into(), event.state.clone()),
             RunEvent::TaskRun(event) => Recorded::TaskRun(event.into(), event.state.clone()),
             RunEvent::Asset(event) => asset(event),
+            RunEvent::Artifact(event) => artifact(event),
+            RunEvent::Custom(CustomEvent { event, origin }) => {
+                Recorded::Custom { event: (*event).clone(), origin: (*origin).clone() }
+            }
             RunEvent::Progress(event) => progress(event),
         };
         self.lock().push(recorded);
@@ -179,6 +211,18 @@ fn asset(event: &AssetEvent<'_>) -> Recorded {
         upstream: event.upstream.to_vec(),
         materialized_by: event.materialized_by.map(ToOwned::to_owned),
         metadata: event.metadata.cloned(),
+    }
+}
+
+fn artifact(event: &ArtifactEvent<'_>) -> Recorded {
+    Recorded::Artifact {
+        event: event.event,
+        id: event.id,
+        key: event.key.map(ToOwned::to_owned),
+        kind: event.kind,
+        description: event.description.map(ToOwned::to_owned),
+        data: event.data.clone(),
+        origin: event.origin.clone(),
     }
 }
 
@@ -235,15 +279,17 @@ fn transcript(events: &[Recorded], start: Option<Timestamp>) -> String {
                 let parent = run.parent.map(Id::Task).or(run.flow_run_id.map(Id::Flow));
                 (Id::Task(run.id), parent, state)
             }
-            Recorded::Asset { event, asset, task_run_id, .. } => {
-                if let Some(&line) = index.get(&Id::Task(*task_run_id)) {
-                    lines[line].states.push(format!("<{event} {}>", asset.key()));
-                }
-                continue;
-            }
             Recorded::Progress { task_run_id, done, failed, total, .. } => {
                 if let Some(&line) = index.get(&Id::Task(*task_run_id)) {
                     lines[line].progress(shown_progress(*done, *failed, *total));
+                }
+                continue;
+            }
+            told => {
+                if let Some((id, text)) = told_by(told)
+                    && let Some(&line) = index.get(&id)
+                {
+                    lines[line].states.push(text);
                 }
                 continue;
             }
@@ -287,6 +333,26 @@ fn transcript(events: &[Recorded], start: Option<Timestamp>) -> String {
     text
 }
 
+/// What is no state: by which run it was told, and what is shown of it.
+fn told_by(told: &Recorded) -> Option<(Id, String)> {
+    let by = |origin: &Origin| {
+        origin.task_run_id.map(Id::Task).or_else(|| origin.flow_run_id.map(Id::Flow))
+    };
+    Some(match told {
+        Recorded::FlowRun(..) | Recorded::TaskRun(..) | Recorded::Progress { .. } => return None,
+        Recorded::Asset { event, asset, task_run_id, .. } => {
+            (Id::Task(*task_run_id), format!("<{event} {}>", asset.key()))
+        }
+        Recorded::Artifact { event, key, kind, data, origin, .. } => {
+            let what = key.as_deref().or(*kind).map_or_else(|| data.to_string(), ToOwned::to_owned);
+            (by(origin)?, format!("<{event} {what}>"))
+        }
+        Recorded::Custom { event, origin } => {
+            (by(origin)?, format!("<{} {}>", event.name(), event.resource().id()))
+        }
+    })
+}
+
 fn title(event: &Recorded) -> String {
     let (kind, name, tags) = match event {
         Recorded::FlowRun(run, _) => ("flow", &run.flow_name, &run.tags),
@@ -294,7 +360,10 @@ fn title(event: &Recorded) -> String {
             ("subflow", &run.name, &run.tags)
         }
         Recorded::TaskRun(run, _) => ("task", &run.task_name, &run.tags),
-        Recorded::Asset { .. } | Recorded::Progress { .. } => {
+        Recorded::Asset { .. }
+        | Recorded::Artifact { .. }
+        | Recorded::Custom { .. }
+        | Recorded::Progress { .. } => {
             unreachable!("only states open a line")
         }
     };

@@ -17,8 +17,10 @@ mod event;
 mod limits;
 mod logs;
 mod orchestrate;
+mod pause;
 mod progress;
 mod report;
+mod services;
 mod spool;
 mod thread;
 mod version;
@@ -47,7 +49,6 @@ use crate::settings::Settings;
 
 pub use connect::ConnectError;
 pub(crate) use delivery::Undelivered;
-pub(crate) use limits::Lease;
 pub(crate) use logs::LogRow;
 
 /// Under which target what is told of telling is logged. It is not told to the server.
@@ -94,6 +95,14 @@ impl Server {
         F: Future<Output = T> + Send + 'static,
     {
         self.0.thread.ask(work)
+    }
+
+    /// As [`ask`](Self::ask), but `work` is given up when what this gives is dropped.
+    fn ask_while_wanted<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> impl Future<Output = T> + Send + 'static {
+        self.0.thread.ask_while_wanted(work)
     }
 
     /// To be held while something is written.
@@ -155,7 +164,7 @@ impl Server {
     }
 }
 
-/// The server is told of task runs and assets. Flow runs it knows.
+/// The server is told of task runs, assets, artifacts and events of programs. Flow runs it knows.
 impl Recorder for Server {
     fn record(&self, event: &RunEvent<'_>) {
         match event {

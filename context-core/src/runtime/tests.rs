@@ -41,13 +41,14 @@ fn flow_run(id: FlowRunId, parent: Option<FlowRunId>) -> FlowRunContext {
         parameters: Parameters::from_iter([("url", "a".into())]),
         start_time: BEGAN,
         run_count: 2,
-        parent_task_run_id: None,
+        stand_in: None,
         parent_flow_run_id: parent,
         root_flow_run_id: parent.unwrap_or(id),
         tags: None,
         log_prints: None,
         cancellation: None,
         ledger: Arc::new(Ledger::new(Client::off(), Runner::of_blocking_caller())),
+        course: Arc::default(),
     })
 }
 

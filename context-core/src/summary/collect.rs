@@ -13,7 +13,7 @@ use super::text;
 use super::tree::{Kind, Label, Line, Scope};
 use crate::clock::Timestamp;
 use crate::id::{FlowRunId, TaskRunId};
-use crate::record::{FlowRunEvent, ProgressEvent, RunTags, TaskRunEvent};
+use crate::record::{ArtifactEvent, FlowRunEvent, ProgressEvent, RunTags, TaskRunEvent};
 use crate::state::State;
 
 /// The most callers under whose ids something is parked in one flow run. With more, the half that was used least
@@ -60,6 +60,8 @@ pub(super) struct Totals {
     pub(super) task_runs: Counts,
     pub(super) retries: u64,
     pub(super) subflows: u64,
+    /// Artifacts that were created.
+    pub(super) artifacts: u64,
 }
 
 /// A flow run that has not ended, or a subflow whose stand-in task run has not.
@@ -204,9 +206,19 @@ impl Collector {
         flow.totals.task_runs.merge(&subflow.totals.task_runs);
         flow.totals.retries += subflow.totals.retries;
         flow.totals.subflows += subflow.totals.subflows + 1;
+        flow.totals.artifacts += subflow.totals.artifacts;
         let mut below = subflow.scope;
         below.merge(flow.take_below(stand_in.id));
         flow.below(stand_in.parent).add(Kind::Flow, &name, &facts, || label, below);
+    }
+
+    pub(super) fn artifact(&mut self, event: &ArtifactEvent<'_>) {
+        if event.event == ArtifactEvent::CREATED
+            && let Some(flow_run_id) = event.origin.flow_run_id
+            && let Some(flow) = self.flows.get_mut(&flow_run_id)
+        {
+            flow.totals.artifacts += 1;
+        }
     }
 
     /// The flow runs that have ended since the last call.

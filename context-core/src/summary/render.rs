@@ -283,6 +283,9 @@ fn totals(row: &mut Row<'_>, totals: &Totals, duration: Option<Duration>) {
     if totals.subflows > 0 {
         rest.push(counted(totals.subflows, "subflow run", "subflow runs"));
     }
+    if totals.artifacts > 0 {
+        rest.push(counted(totals.artifacts, "artifact", "artifacts"));
+    }
     rest.extend(duration.map(text::duration));
     let taken: usize = rest.iter().map(|part| 3 + text::width(part)).sum();
     let line = |ends: &str| format!("{}: {ends}", counted(runs, "task run", "task runs"));

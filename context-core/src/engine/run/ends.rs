@@ -334,7 +334,7 @@ impl Run {
     }
 
     fn end_now(&mut self, input: Input) {
-        if !self.has_steps() {
+        if !self.needs_steps(true) {
             self.enter(Timestamp::now(), input);
             return;
         }

@@ -39,6 +39,7 @@ impl Run {
         input: Input,
         error: Option<RunError>,
     ) -> Option<(State, Then)> {
+        self.take_over(now);
         let running_since = self.machine.running_since();
         let (state, then) = self.machine.step(now, input)?;
         let state = self.seal(state);
@@ -58,6 +59,12 @@ impl Run {
         }
         if let Some(error) = error {
             state = state.with_error(error);
+        }
+        if let Target::Flow(flow) = &self.target
+            && let Some(context) = &flow.context
+        {
+            // Before others can learn of it: code inside the run may pause it from now on, or not any more.
+            context.course().entered(&state, self.run_time());
         }
         if self.told {
             self.tell(&state);

@@ -6,7 +6,7 @@ use super::warn_of_lost_context;
 use crate::clock::Timestamp;
 use crate::context::{
     AssetContext, FlowRunContext, FlowRunData, Frame, Ledger, LiveTask, ReportedRun, ResultScope,
-    TaskDetails, TaskTransactions,
+    StandIn, TaskDetails, TaskTransactions,
 };
 use crate::definition::{FlowDefinition, FlowOptions, Keeping, TaskDefinition, TaskOptions};
 use crate::engine::task_runner;
@@ -58,18 +58,6 @@ impl Orchestrated {
     pub(super) fn by(orchestrator: &Arc<dyn Orchestrator>) -> Box<Self> {
         Box::new(Self { by: orchestrator.clone(), registered: None, watch: None })
     }
-}
-
-/// The task run that stands for a subflow in the flow run that called it.
-#[derive(Clone, Copy)]
-pub(super) struct StandIn {
-    pub(super) id: TaskRunId,
-    /// The number of this call among the calls of the same flow.
-    pub(super) count: u32,
-    pub(super) flow_run_id: FlowRunId,
-    /// Which attempt of that.
-    pub(super) run_count: u32,
-    pub(super) parent: Option<TaskRunId>,
 }
 
 /// Who waits for the runs that a flow submits.
@@ -235,13 +223,14 @@ impl FlowTarget {
             parameters: std::mem::take(&mut self.parameters),
             start_time: now,
             run_count: 0,
-            parent_task_run_id: self.stand_in.map(|stand_in| stand_in.id),
+            stand_in: self.stand_in,
             parent_flow_run_id: outer.map(FlowRunContext::id),
             root_flow_run_id: outer.map_or(id, FlowRunContext::root_flow_run_id),
             tags: frame.and_then(|frame| frame.tags().cloned()),
             log_prints: outer.and_then(FlowRunContext::log_prints),
             cancellation,
             ledger,
+            course: Arc::default(),
         }));
     }
 

@@ -18,7 +18,7 @@ use super::{FINISHES_AT_EXIT, Server, random_uuid};
 use crate::id::{FlowRunId, TaskRunId};
 use crate::record::{
     Answer, Cancellation, Decision, Held, NewFlowRun, NewStandIn, OrchestrationError, Orchestrator,
-    RegisteredFlowRun, TaskInputs,
+    Origin, RegisteredFlowRun, TaskInputs,
 };
 use crate::state::State;
 
@@ -67,8 +67,8 @@ impl Orchestrator for Server {
         Box::pin(finishing)
     }
 
-    fn take_tag_slots(&self, id: TaskRunId, tags: &[String]) -> Option<Answer<Held>> {
-        self.take_slots_of_tags(id, tags)
+    fn take_tag_slots(&self, run: &Origin, tags: &[String]) -> Option<Answer<Held>> {
+        self.take_slots_of_tags(run, tags)
     }
 }
 
