@@ -11,3 +11,4 @@ mod support;
 mod retries;
 mod states;
 mod subflows;
+mod wire;
