@@ -22,16 +22,17 @@ pub use context_core::definition::{
 pub use context_core::engine::{
     AbortHandle, AllowFailure, AsCompleted, AsCompletedBlocking, AsCompletedWithin,
     ConcurrentTaskRunner, DoneNotDone, EndedRun, FlowWithOptions, Input, IntoInput, IntoMapInput,
-    MapInput, Opaque, Quote, RemoteRun, SubmittedRun, TaskFuture, TaskFutures, TaskRunner,
-    ThreadPoolTaskRunner, Unmapped, WaitFor, WithOptions, allow_failure, as_completed, opaque,
-    quote, resolve_futures_to_states, resolve_futures_to_states_blocking, unmapped, wait,
+    MapInput, Opaque, Quote, RemoteRun, ReportedAsOne, SubmittedRun, TaskFuture, TaskFutures,
+    TaskRunner, ThreadPoolTaskRunner, Unmapped, WaitFor, WithOptions, allow_failure, as_completed,
+    opaque, quote, resolve_futures_to_states, resolve_futures_to_states_blocking, unmapped, wait,
     wait_blocking,
 };
 pub use context_core::hook::{Hook, IntoHooks};
 pub use context_core::id::{FlowRunId, StateId, TaskRunId};
 pub use context_core::parameters::Parameters;
 pub use context_core::record::{
-    Client, FlowRun, Interest, MemoryRecorder, Recorded, Recorder, RunEvent, TaskInputs, TaskRun,
+    Client, FlowRun, Interest, MemoryRecorder, ProgressEvent, Recorded, Recorder, RunEvent,
+    TaskInputs, TaskRun,
 };
 pub use context_core::results::{
     IntoStorage, IsolationLevel, ResultError, ResultStore, Serializer, Storage,
@@ -166,6 +167,39 @@ pub use context_macros::flow;
 /// # async fn main() -> Result<(), RunError> {
 /// assert_eq!(crawl().await?, 120);
 /// # Ok(())
+/// # }
+/// ```
+///
+/// # Example: ten thousand runs that a server is told of as one
+///
+/// A server needs tens of milliseconds for each task run that it is told of. With [`reported_as_one`](ReportedAsOne) it is
+/// told of one, and of its progress; futures, retries, hooks and the rest are as always.
+///
+/// ```
+/// use context::Client;
+/// use context::prelude::*;
+///
+/// #[task(retries = 1)]
+/// async fn parse(page: u32) -> Result<u32, String> {
+///     if page % 5_000 == 1 { Err(format!("page {page} is empty")) } else { Ok(page) }
+/// }
+///
+/// #[flow]
+/// async fn crawl() -> usize {
+///     let rows = parse::with_options().reported_as_one().map(0..10_000);
+///     rows.wait().await;
+///     rows.iter().filter(|row| row.state().is_completed()).count()
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() {
+/// let (client, recorder) = Client::in_memory();
+/// let parsed = context::AsyncClientContext::new(client).scope(async { crawl().await }).await;
+/// assert_eq!(parsed, 9_998);
+/// let (run, state) = recorder.task_runs().remove(0);
+/// assert_eq!((run.task_name.as_str(), state.name()), ("parse", "Failed"));
+/// assert!(state.message().unwrap().starts_with("2 of 10000 runs failed; the first: "));
+/// assert_eq!(recorder.task_runs().len(), 1);
 /// # }
 /// ```
 ///

@@ -21,8 +21,8 @@ use std::fmt::Debug;
 
 pub use client::Client;
 pub use event::{
-    AssetEvent, DynamicKey, FlowRunEvent, Retries, RetryDelays, RunEvent, RunName, RunTags,
-    TaskInputs, TaskRunEvent,
+    AssetEvent, DynamicKey, FlowRunEvent, ProgressEvent, Retries, RetryDelays, RunEvent, RunName,
+    RunTags, TaskInputs, TaskRunEvent,
 };
 pub use memory::{MemoryRecorder, Recorded};
 pub use orchestrator::{

@@ -20,6 +20,7 @@ mod mapping;
 mod names;
 mod pitfalls;
 mod registry;
+mod reported_as_one;
 mod results;
 mod retries;
 mod returned;

@@ -5,7 +5,9 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod cancellation;
+mod fan_out;
 mod faults;
+mod logs;
 mod support;
 
 mod retries;

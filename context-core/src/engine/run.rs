@@ -11,6 +11,7 @@ mod enter;
 mod keep;
 mod log;
 mod record;
+mod reported;
 mod target;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,7 +36,7 @@ use crate::stack::{self, Presence};
 use crate::state::{RunError, State};
 
 pub(super) use agree::Agreed;
-pub(super) use ends::{Fault, Judged};
+pub(super) use ends::{Fault, Judged, abandonment};
 pub(super) use keep::{Keep, WholeArguments};
 pub(super) use record::Told;
 pub(super) use target::RunnerChoice;
@@ -168,7 +169,11 @@ impl Run {
         let target = TaskTarget { definition, id, parent: None, start_time: None, details };
         let presence = Presence::new(stack::current::<Frame>());
         let attention = Frame::attention(presence.frame());
-        Self::new(Machine::new(Subject::Task), Target::Task(target), presence, attention, None)
+        let bare = target.details.is_none();
+        let mut run =
+            Self::new(Machine::new(Subject::Task), Target::Task(target), presence, attention, None);
+        run.undivided &= bare;
+        run
     }
 
     /// A run of a flow that is called here.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Map, Value};
 
-use super::{AssetEvent, FlowRun, Recorder, RunEvent, TaskRun};
+use super::{AssetEvent, FlowRun, ProgressEvent, Recorder, RunEvent, TaskRun};
 use crate::asset::Asset;
 use crate::clock::Timestamp;
 use crate::id::{FlowRunId, TaskRunId};
@@ -34,6 +34,21 @@ pub enum Recorded {
         materialized_by: Option<String>,
         /// What the run said about it.
         metadata: Option<Map<String, Value>>,
+    },
+    /// More of the runs that are reported as one task run have ended.
+    Progress {
+        /// The task run that stands for them.
+        task_run_id: TaskRunId,
+        /// The flow run it belongs to.
+        flow_run_id: FlowRunId,
+        /// The task run's name.
+        name: String,
+        /// How many have ended.
+        done: usize,
+        /// How many of those have not completed.
+        failed: usize,
+        /// How many there are.
+        total: usize,
     },
 }
 
@@ -115,9 +130,13 @@ impl MemoryRecorder {
     /// What happened as text, one line for each run in the order of their first states, indented under the run that
     /// called it. Ids, random names and times are left out, so that two runs of one program give one text.
     ///
+    /// Of the progress of runs that are reported as one, there is what was told last: which runs were told of on the way
+    /// depends on time.
+    ///
     /// ```text
     /// flow crawl: Pending, Running, Completed
     ///   task fetch [io]: Pending, Running, Retrying, Completed
+    ///   task parse: Pending, Running, <20000 runs>, Completed
     /// ```
     pub fn transcript(&self) -> String {
         transcript(&self.lock(), None)
@@ -146,6 +165,7 @@ impl Recorder for MemoryRecorder {
             RunEvent::FlowRun(event) => Recorded::FlowRun(event.into(), event.state.clone()),
             RunEvent::TaskRun(event) => Recorded::TaskRun(event.into(), event.state.clone()),
             RunEvent::Asset(event) => asset(event),
+            RunEvent::Progress(event) => progress(event),
         };
         self.lock().push(recorded);
     }
@@ -162,13 +182,37 @@ fn asset(event: &AssetEvent<'_>) -> Recorded {
     }
 }
 
+fn progress(event: &ProgressEvent<'_>) -> Recorded {
+    Recorded::Progress {
+        task_run_id: event.task_run_id,
+        flow_run_id: event.flow_run_id,
+        name: event.name.to_string(),
+        done: event.done,
+        failed: event.failed,
+        total: event.total,
+    }
+}
+
 /// A run in the transcript: its line, the states it went through, and the runs below it.
 struct Line {
     title: String,
     /// When the latest state was entered, in milliseconds.
     at: u128,
     states: Vec<String>,
+    /// Which of the states is the progress that was told last.
+    progress: Option<usize>,
     children: Vec<usize>,
+}
+
+impl Line {
+    /// Notes progress, and forgets what was told before.
+    fn progress(&mut self, text: String) {
+        if let Some(former) = self.progress.take() {
+            self.states.remove(former);
+        }
+        self.progress = Some(self.states.len());
+        self.states.push(text);
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -197,11 +241,17 @@ fn transcript(events: &[Recorded], start: Option<Timestamp>) -> String {
                 }
                 continue;
             }
+            Recorded::Progress { task_run_id, done, failed, total, .. } => {
+                if let Some(&line) = index.get(&Id::Task(*task_run_id)) {
+                    lines[line].progress(shown_progress(*done, *failed, *total));
+                }
+                continue;
+            }
         };
         let line = *index.entry(id).or_insert_with(|| {
             let line = lines.len();
             let (states, children) = (Vec::new(), Vec::new());
-            lines.push(Line { title: title(event), at: 0, states, children });
+            lines.push(Line { title: title(event), at: 0, states, progress: None, children });
             match parent.filter(|parent| *parent != id) {
                 Some(_) => {}
                 None => roots.push(line),
@@ -244,9 +294,19 @@ fn title(event: &Recorded) -> String {
             ("subflow", &run.name, &run.tags)
         }
         Recorded::TaskRun(run, _) => ("task", &run.task_name, &run.tags),
-        Recorded::Asset { .. } => unreachable!("an asset event opens no line"),
+        Recorded::Asset { .. } | Recorded::Progress { .. } => {
+            unreachable!("only states open a line")
+        }
     };
     if tags.is_empty() { format!("{kind} {name}") } else { format!("{kind} {name} [{tags}]") }
+}
+
+/// `<12 of 20 runs, 3 failed>`, `<20 runs>`.
+fn shown_progress(done: usize, failed: usize, total: usize) -> String {
+    let of = if done < total { format!("{done} of ") } else { String::new() };
+    let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+    let runs = if total == 1 { "run" } else { "runs" };
+    format!("<{of}{total} {runs}{failed}>")
 }
 
 fn shown(state: &State) -> String {

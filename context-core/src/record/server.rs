@@ -17,6 +17,7 @@ mod event;
 mod limits;
 mod logs;
 mod orchestrate;
+mod progress;
 mod report;
 mod spool;
 mod thread;
@@ -37,6 +38,7 @@ use uuid::{Builder, Uuid};
 use self::connect::Connection;
 use self::delivery::{Delivery, WriteGate};
 use self::limits::KnownLimits;
+use self::progress::Progresses;
 use self::thread::ServerThread;
 use self::watch::Watches;
 use super::{OrchestrationError, Recorder, RunEvent};
@@ -46,9 +48,10 @@ use crate::settings::Settings;
 pub use connect::ConnectError;
 pub(crate) use delivery::Undelivered;
 pub(crate) use limits::Lease;
+pub(crate) use logs::LogRow;
 
 /// Under which target what is told of telling is logged. It is not told to the server.
-const LOG: &str = "context::server";
+pub(crate) const LOG: &str = "context::server";
 
 /// Whether everything is waited for when the process ends.
 static FINISHES_AT_EXIT: AtomicBool = AtomicBool::new(false);
@@ -65,6 +68,7 @@ struct Inner {
     delivery: Delivery,
     watches: Watches,
     limits: KnownLimits,
+    progresses: Progresses,
 }
 
 impl Server {
@@ -111,6 +115,7 @@ impl Server {
     /// Ready once all is told that there is to tell of a flow run that has ended.
     async fn finish_now(&self, id: FlowRunId) {
         self.delivery().finish(id).await;
+        self.show_last_progress().await;
     }
 
     /// Delivers all there is, or keeps it, until `deadline` at most; then tells `over` what was not delivered.
@@ -118,9 +123,20 @@ impl Server {
         let server = self.clone();
         self.0.thread.spawn(async move {
             let undelivered = server.delivery().shutdown(deadline).await;
+            server.show_last_progress().await;
             // Perhaps nobody waits any more.
             over.send(undelivered).ok();
         });
+    }
+
+    /// Takes a line for the logs. It does not wait.
+    pub(crate) fn log(&self, row: LogRow) {
+        self.delivery().log(row);
+    }
+
+    /// The connection whose server is told of a flow run that has not ended.
+    pub(crate) fn of_flow_run(id: FlowRunId) -> Option<Self> {
+        Self::all().into_iter().find(|server| server.delivery().knows_flow_run(id))
     }
 
     /// How many events are on their way.
@@ -142,6 +158,11 @@ impl Server {
 /// The server is told of task runs and assets. Flow runs it knows.
 impl Recorder for Server {
     fn record(&self, event: &RunEvent<'_>) {
+        match event {
+            RunEvent::Progress(progress) => self.show_progress(progress),
+            RunEvent::TaskRun(run) if run.state.is_terminal() => self.0.progresses.end(run.id),
+            _ => {}
+        }
         self.delivery().record(event);
     }
 }

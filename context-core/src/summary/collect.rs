@@ -8,12 +8,12 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use super::numbers::{Counts, Facts, Outcome};
+use super::numbers::{Counts, Elements, Facts, Outcome};
 use super::text;
 use super::tree::{Kind, Label, Line, Scope};
 use crate::clock::Timestamp;
 use crate::id::{FlowRunId, TaskRunId};
-use crate::record::{FlowRunEvent, RunTags, TaskRunEvent};
+use crate::record::{FlowRunEvent, ProgressEvent, RunTags, TaskRunEvent};
 use crate::state::State;
 
 /// The most callers under whose ids something is parked in one flow run. With more, the half that was used least
@@ -70,6 +70,8 @@ struct OpenFlow {
     /// Counts the uses of `parked`.
     clock: u64,
     totals: Totals,
+    /// What runs stand for that end next.
+    elements: IdMap<TaskRunId, Elements>,
     ended: Option<(Box<str>, Facts, Label)>,
 }
 
@@ -148,8 +150,18 @@ impl Collector {
         });
     }
 
+    pub(super) fn progress(&mut self, event: &ProgressEvent<'_>) {
+        // The last of a run comes right before its end.
+        if event.done == event.total
+            && let Some(flow) = self.flows.get_mut(&event.flow_run_id)
+        {
+            let elements = Elements { runs: event.total as u64, failed: event.failed as u64 };
+            flow.elements.insert(event.task_run_id, elements);
+        }
+    }
+
     pub(super) fn task_run(&mut self, event: &TaskRunEvent<'_>) {
-        let Some(facts) = facts(event.state, event.run_count, event.start_time) else { return };
+        let Some(mut facts) = facts(event.state, event.run_count, event.start_time) else { return };
         // A task run outside every flow run belongs to no tree.
         let Some(flow_run_id) = event.flow_run_id else { return };
         if let Some(subflow) = event.child_flow_run_id {
@@ -157,10 +169,19 @@ impl Collector {
         }
         // Nor does one that ends after its flow run.
         let Some(flow) = self.flows.get_mut(&flow_run_id) else { return };
+        if !flow.elements.is_empty() {
+            facts.elements = flow.elements.remove(&event.id).unwrap_or_default();
+        }
         flow.totals.task_runs.add(facts.outcome);
         flow.totals.retries += facts.retries();
         let below = flow.take_below(event.id);
-        let label = || label(event.name.to_string(), event.state, event.tags);
+        let label = || {
+            let mut label = label(event.name.to_string(), event.state, event.tags);
+            if facts.elements.runs > 0 {
+                label.message = event.state.message().map(of_first).and_then(essence);
+            }
+            label
+        };
         flow.below(event.parent).add(Kind::Task, event.task_name, &facts, label, below);
     }
 
@@ -215,6 +236,7 @@ fn facts(state: &State, run_count: u32, start_time: Option<Timestamp>) -> Option
         run_count,
         start: start_time.unwrap_or(end),
         duration: start_time.map(|start| end.since(start)),
+        elements: Elements::default(),
     })
 }
 
@@ -231,6 +253,11 @@ fn label(name: String, state: &State, tags: RunTags<'_>) -> Label {
         tags: text::shorten(&tags, KEPT).into(),
         message: state.message().and_then(essence),
     }
+}
+
+/// What the first said of the runs that a run stands for; their numbers are shown by themselves.
+fn of_first(message: &str) -> &str {
+    message.split_once("; the first: ").map_or(message, |(_, first)| first)
 }
 
 /// The first line of a message, without what the line's symbol says already.

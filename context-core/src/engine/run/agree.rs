@@ -38,13 +38,16 @@ impl Run {
         let frame = self.presence.frame();
         let tagged =
             !task.options().own_tags().is_empty() || frame.is_some_and(|f| f.tags().is_some());
-        self.told && tagged && Frame::with_client(frame, |client| client.orchestrator().is_some())
+        let told = self.told || task.reported_run().is_some();
+        told && tagged && Frame::with_client(frame, |client| client.orchestrator().is_some())
     }
 
     /// Takes the slots that others have for the tags of a task run.
     pub(in crate::engine) async fn take_remote_slots(&self) -> Result<Option<Held>, RunError> {
         let Target::Task(task) = &self.target else { return Ok(None) };
-        let Some(id) = task.id.filter(|_| self.may_be_limited()) else { return Ok(None) };
+        let Some(id) = task.reported_id().filter(|_| self.may_be_limited()) else {
+            return Ok(None);
+        };
         let orchestrator =
             Frame::with_client(self.presence.frame(), |client| client.orchestrator().cloned());
         let answer = orchestrator.and_then(|by| by.take_tag_slots(id, &self.tag_names()));

@@ -5,6 +5,7 @@ use crate::context::{AssetContext, FlowRunContext, Frame, TaskDetails};
 use crate::definition::{
     FlowHook, FlowHookArguments, Moment, RetryCondition, RetryDelay, TaskHook, TaskHookArguments,
 };
+use crate::id::TaskRunId;
 use crate::parameters::Parameters;
 use crate::record::{
     Client, DynamicKey, FlowRun, FlowRunEvent, Retries, RetryDelays, RunEvent, RunName, RunTags,
@@ -97,23 +98,17 @@ impl Run {
         let frame = self.presence.frame();
         let flow_run_id = frame.and_then(|frame| frame.flow()).map(FlowRunContext::id);
         let id = task.id.expect("a run gets its id when it is created");
-        let task_name = task.options().task_name(task.definition);
         let details = task.details.as_deref();
-        let name = match details {
-            Some(TaskDetails { name: Some(name), .. }) => RunName::Custom(name),
-            _ if flow_run_id.is_some() => RunName::Derived(task_name, id),
-            _ => RunName::Plain(task_name),
-        };
         let meta = task.definition.meta();
         TaskRunEvent {
             id,
-            name,
-            task_name,
+            name: self.task_run_name(task, id),
+            task_name: task.options().task_name(task.definition),
             task_key: (meta.name, meta.short_hash()),
             task_version: task.options().version_text(),
             dynamic_key: DynamicKey::Random(id),
             flow_run_id,
-            parent: task.parent,
+            parent: task.reported_parent(),
             child_flow_run_id: None,
             tags: RunTags {
                 own: Some(task.options().own_tags()),
@@ -136,6 +131,18 @@ impl Run {
                 jitter: task.options().jitter(),
             },
             state,
+        }
+    }
+
+    /// The name of a task run that has its id.
+    pub(super) fn task_run_name<'a>(&self, task: &'a TaskTarget, id: TaskRunId) -> RunName<'a> {
+        let task_name = task.options().task_name(task.definition);
+        match task.details.as_deref() {
+            Some(TaskDetails { name: Some(name), .. }) => RunName::Custom(name),
+            _ if self.frame().is_some_and(|frame| frame.flow().is_some()) => {
+                RunName::Derived(task_name, id)
+            }
+            _ => RunName::Plain(task_name),
         }
     }
 

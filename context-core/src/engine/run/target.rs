@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use super::warn_of_lost_context;
 use crate::clock::Timestamp;
 use crate::context::{
-    AssetContext, FlowRunContext, FlowRunData, Frame, Ledger, LiveTask, ResultScope, TaskDetails,
-    TaskTransactions,
+    AssetContext, FlowRunContext, FlowRunData, Frame, Ledger, LiveTask, ReportedRun, ResultScope,
+    TaskDetails, TaskTransactions,
 };
 use crate::definition::{FlowDefinition, FlowOptions, Keeping, TaskDefinition, TaskOptions};
 use crate::engine::task_runner;
@@ -117,6 +117,41 @@ impl TaskTarget {
         }
     }
 
+    /// Takes note of the task run that calls.
+    #[inline]
+    pub(super) fn called_by(&mut self, caller: &LiveTask) {
+        self.parent = Some(caller.id);
+        if let Some(reported) = caller.reported_run() {
+            Arc::make_mut(self.details.get_or_insert_default()).reported_parent =
+                Some(reported.id());
+        }
+    }
+
+    /// The task run that has called, as recorders know it.
+    pub(super) fn reported_parent(&self) -> Option<TaskRunId> {
+        let details = self.details.as_deref();
+        details.and_then(|details| details.reported_parent).or(self.parent)
+    }
+
+    /// The run that is reported in place of this one and others, if that is so.
+    #[inline]
+    pub(super) fn reported_run(&self) -> Option<&Arc<dyn ReportedRun>> {
+        self.details.as_deref()?.reported_as.as_ref()
+    }
+
+    /// The id that recorders know the run by, once it has one.
+    pub(super) fn reported_id(&self) -> Option<TaskRunId> {
+        self.reported_run().map(|reported| reported.id()).or(self.id)
+    }
+
+    /// Tells the run that is reported in place of this one, if there is one, that an attempt begins.
+    #[inline]
+    pub(super) fn tell_reported_run(&self, at: Timestamp) {
+        if let Some(reported) = self.reported_run() {
+            reported.begins(at);
+        }
+    }
+
     #[inline(never)]
     pub(super) fn frame(&mut self, before: Option<&Arc<Frame>>, run_count: u32) -> Arc<Frame> {
         let id = self.id.expect("a run gets its id when it is created");
@@ -222,7 +257,7 @@ impl FlowTarget {
             count: outer.ledger().count_subflow(self.definition),
             flow_run_id: outer.id(),
             run_count: outer.run_count(),
-            parent: frame.and_then(|frame| frame.caller()),
+            parent: frame.and_then(|frame| frame.caller()).map(LiveTask::reported_as),
         })
     }
 

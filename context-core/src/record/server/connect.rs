@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::delivery::{ApiLine, Bounds, Delivery, WriteGate};
 use super::limits::KnownLimits;
+use super::progress::Progresses;
 use super::spool::Spool;
 use super::thread::ServerThread;
 use super::watch::Watches;
@@ -156,8 +157,6 @@ impl Server {
         let client = endpoint.client()?;
         let thread = ServerThread::start().map_err(|source| ConnectError::Thread { source })?;
         let gate = WriteGate::default();
-        // What is made now has timers of that thread, not of the one that connects.
-        let on_thread = thread.enter();
         let (delivery, work) = Delivery::new(
             ApiLine::new(&client),
             client.api_url(),
@@ -165,7 +164,6 @@ impl Server {
             gate.clone(),
             Bounds::of(settings),
         );
-        drop(on_thread);
         thread.spawn(work);
         Ok(Self(Arc::new(Inner {
             connection: Connection {
@@ -179,6 +177,7 @@ impl Server {
             delivery,
             watches: Watches::default(),
             limits: KnownLimits::default(),
+            progresses: Progresses::default(),
         })))
     }
 

@@ -188,6 +188,11 @@ impl Delivery {
         self.0.flow_runs.insert(facts);
     }
 
+    /// True of a flow run that was noted, and whose end was not.
+    pub(super) fn knows_flow_run(&self, id: FlowRunId) -> bool {
+        self.0.flow_runs.get(id).is_some()
+    }
+
     /// Gives a flow run another name.
     pub(super) fn rename_flow_run(&self, id: FlowRunId, name: String) {
         self.0.flow_runs.rename(id, name);
@@ -200,7 +205,7 @@ impl Delivery {
     pub(super) fn record(&self, event: &RunEvent<'_>) {
         let shared = &self.0;
         match event {
-            RunEvent::FlowRun(_) => {}
+            RunEvent::FlowRun(_) | RunEvent::Progress(_) => {}
             RunEvent::TaskRun(run) => {
                 shared.reports.enter(run, Instant::now(), &shared.flow_runs, &mut |event| {
                     shared.push(event);

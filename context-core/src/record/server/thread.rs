@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::thread::Builder;
 
-use tokio::runtime::{self, EnterGuard, Handle};
+use tokio::runtime::{self, Handle};
 use tokio::task::JoinHandle;
 
 /// A thread with a runtime, for as long as the process lives.
@@ -26,11 +26,6 @@ impl ServerThread {
             runtime.block_on(std::future::pending::<()>());
         })?;
         Ok(Self(handle))
-    }
-
-    /// Makes the thread's runtime the current one of this thread, until the guard is dropped.
-    pub(super) fn enter(&self) -> EnterGuard<'_> {
-        self.0.enter()
     }
 
     /// Has `work` done; what it gives can be awaited on any thread. It goes on if nobody waits.
