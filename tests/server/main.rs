@@ -13,3 +13,4 @@ mod support;
 mod retries;
 mod states;
 mod subflows;
+mod wire;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use context_client::schema::{
     FlowRunCreate, FlowRunPolicy, FlowRunUpdate, OrchestrationResult, OrchestrationStatus,
-    StateCreate, StateType as ApiStateType, TaskInput, TaskRunCreate,
+    RetryDelay, StateCreate, StateType as ApiStateType, TaskInput, TaskRunCreate, TaskRunPolicy,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -78,7 +78,6 @@ impl Server {
         let client = self.api();
         let explain =
             |error| self.explain(&format!("register a run of flow `{}`", run.flow_name), &error);
-        let flow_id = self.flow_id(&run.flow_name).await?;
         let stand_in = match &run.stand_in {
             None => None,
             Some(stand_in) => {
@@ -87,6 +86,7 @@ impl Server {
                 Some(client.create_task_run(&create).await.map_err(explain)?.id)
             }
         };
+        let flow_id = self.flow_id(&run.flow_name).await?;
         let create = FlowRunCreate {
             flow_version: Some(run.flow_version.clone()),
             parameters: run
@@ -227,6 +227,12 @@ fn stand_in_create(stand_in: &NewStandIn, run: &NewFlowRun) -> TaskRunCreate {
         task_version: Some(run.flow_version.clone()),
         tags: run.tags.iter().map(ToString::to_string).collect(),
         task_inputs,
+        // It is the flow run that is retried.
+        empirical_policy: Some(TaskRunPolicy {
+            retries: Some(0),
+            retry_delay: Some(RetryDelay::Seconds(0.0)),
+            ..TaskRunPolicy::default()
+        }),
         state: Some(StateCreate::new(ApiStateType::Pending).with_name("Pending")),
         ..TaskRunCreate::default()
     }

@@ -112,11 +112,12 @@ impl Difference {
         })
     }
 
-    /// Prefect reports that a task run is pending, that it is running, and how it ended. We report the end alone, if
-    /// nothing else has happened. So nothing else tells what followed what.
+    /// Prefect reports that a task run is pending, that it is running, and how it ended. We report the end, and before it
+    /// only the states in which the run stayed for a while, if nothing else has happened. So what followed what is not
+    /// compared either.
     pub fn one_event_for_a_short_task() -> Self {
         let name = "one event for a short task instead of three";
-        Self::new(name, Side::Prefects, |messages| {
+        Self::new(name, Side::Both, |messages| {
             let is_of_task_run =
                 |message: &Message| message.head.starts_with("event prefect.task-run.");
             let state = |message: &Message| {
@@ -132,7 +133,9 @@ impl Difference {
                     |message: &Message| is_of_task_run(message) && message.resource() == Some(&run);
                 let states: Vec<String> =
                     messages.iter().filter(|message| is_its(message)).map(state).collect();
-                if !matches!(&states[..], [one, two, _] if one == "Pending" && two == "Running") {
+                let before: Vec<&str> =
+                    states.iter().rev().skip(1).rev().map(String::as_str).collect();
+                if !matches!(before[..], [] | ["Pending"] | ["Running"] | ["Pending", "Running"]) {
                     continue;
                 }
                 messages.retain(|message| {
