@@ -48,6 +48,10 @@ deny:
 example name *args:
     cargo run --example {{ name }} -- {{ args }}
 
+# A thousand tasks on a Prefect server, by Prefect and by us. Needs CONTEXT_TEST_PYTHON.
+bench-server *args:
+    cargo bench --bench server -- {{ args }}
+
 # Run all benchmarks.
 bench *args:
     cargo bench --workspace {{ args }}

@@ -6,12 +6,13 @@ pub use context_core::cache::{
     run_id, task_source,
 };
 pub use context_core::clock::{ManualClock, Timestamp};
-pub use context_core::concurrency::{ConcurrencyError, concurrency, rate_limit};
 pub use context_core::context::{
     AssetContext, AssetMetadataError, AsyncClientContext, ClockContext, Context, ContextModel,
     DeploymentContext, EngineContext, FlowRunContext, InCurrentContext, Policy, RunContext, Scope,
-    SettingsContext, SyncClientContext, TagScope, TagsContext, TaskRunContext, add_asset_metadata,
-    get_run_context, get_transaction, spawn, spawn_blocking, thread, transaction,
+    SettingsContext, SyncClientContext, TagScope, TagsContext, TaskRunContext, TemporarySettings,
+    UseProfile, add_asset_metadata, get_run_context, get_settings_context, get_transaction,
+    root_settings_context, spawn, spawn_blocking, temporary_settings, thread, transaction,
+    use_profile,
 };
 pub use context_core::definition::{
     FlowDefinition, FlowHook, FlowOptions, IntoRetryDelay, IntoSerializer, RetryCondition,
@@ -20,28 +21,37 @@ pub use context_core::definition::{
 pub use context_core::engine::{
     AbortHandle, AllowFailure, AsCompleted, AsCompletedBlocking, AsCompletedWithin,
     ConcurrentTaskRunner, DoneNotDone, EndedRun, FlowWithOptions, Input, IntoInput, IntoMapInput,
-    MapInput, Opaque, Quote, RemoteRun, SubmittedRun, TaskFuture, TaskFutures, TaskRunner,
-    ThreadPoolTaskRunner, Unmapped, WaitFor, WithOptions, allow_failure, as_completed, opaque,
-    quote, resolve_futures_to_states, resolve_futures_to_states_blocking, unmapped, wait,
+    MapInput, Opaque, Quote, RemoteRun, ReportedAsOne, SubmittedRun, TaskFuture, TaskFutures,
+    TaskRunner, ThreadPoolTaskRunner, Unmapped, WaitFor, WithOptions, allow_failure, as_completed,
+    opaque, quote, resolve_futures_to_states, resolve_futures_to_states_blocking, unmapped, wait,
     wait_blocking,
 };
+pub use context_core::events::{Event, EventError, Resource, emit_event};
 pub use context_core::hook::{Hook, IntoHooks};
-pub use context_core::id::{FlowRunId, StateId, TaskRunId};
+pub use context_core::id::{ArtifactId, EventId, FlowRunId, StateId, TaskRunId};
+pub use context_core::limits::{ConcurrencyError, concurrency, rate_limit};
 pub use context_core::parameters::Parameters;
+pub use context_core::pause::{
+    PauseError, PauseFlowRun, PauseForInput, ResumeError, ResumeFlowRun, pause_flow_run,
+    resume_flow_run,
+};
 pub use context_core::record::{
-    Client, FlowRun, Interest, MemoryRecorder, Recorded, Recorder, RunEvent, TaskInputs, TaskRun,
+    Client, FlowRun, Interest, MemoryRecorder, ProgressEvent, Recorded, Recorder, RunEvent,
+    TaskInputs, TaskRun,
 };
 pub use context_core::results::{
     IntoStorage, IsolationLevel, ResultError, ResultStore, Serializer, Storage,
 };
 pub use context_core::secret::{Secret, Secrets};
+pub use context_core::settings::profiles::{ProfileError, ProfileRef, ProfilesCollection};
 pub use context_core::settings::{
     DefaultSerializer, IntoSetting, LoggingLevel, Profile, SettingInfo, SettingPlace,
     SettingSource, Settings, SettingsError, Summary, TaskRunEvents, ToVariables, WhenMissingFlow,
+    WorkerVariables,
 };
 pub use context_core::state::{
-    Failure, InvalidOption, MissingContext, NotReady, PauseEnd, RunError, RunErrorKind, State,
-    StateDetails, StateType,
+    Failure, InvalidOption, MissingContext, NotReady, PauseEnd, RunError, RunErrorKind,
+    RunInputKeyset, State, StateDetails, StateType,
 };
 pub use context_core::summary::SummaryRecorder;
 pub use context_core::tags::{IntoTags, Tag, TagSet};
@@ -50,7 +60,8 @@ pub use context_core::transaction::{
     TransactionState,
 };
 pub use context_core::{
-    cache, concurrency, log_print, logging, names, record, registry, results, runtime, settings,
+    artifacts, cache, limits as concurrency, log_print, logging, names, record, registry, results,
+    runtime, settings, variables,
 };
 
 #[doc(inline)]
@@ -162,6 +173,39 @@ pub use context_macros::flow;
 /// # async fn main() -> Result<(), RunError> {
 /// assert_eq!(crawl().await?, 120);
 /// # Ok(())
+/// # }
+/// ```
+///
+/// # Example: ten thousand runs that a server is told of as one
+///
+/// A server needs tens of milliseconds for each task run that it is told of. With [`reported_as_one`](ReportedAsOne) it is
+/// told of one, and of its progress; futures, retries, hooks and the rest are as always.
+///
+/// ```
+/// use context::Client;
+/// use context::prelude::*;
+///
+/// #[task(retries = 1)]
+/// async fn parse(page: u32) -> Result<u32, String> {
+///     if page % 5_000 == 1 { Err(format!("page {page} is empty")) } else { Ok(page) }
+/// }
+///
+/// #[flow]
+/// async fn crawl() -> usize {
+///     let rows = parse::with_options().reported_as_one().map(0..10_000);
+///     rows.wait().await;
+///     rows.iter().filter(|row| row.state().is_completed()).count()
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() {
+/// let (client, recorder) = Client::in_memory();
+/// let parsed = context::AsyncClientContext::new(client).scope(async { crawl().await }).await;
+/// assert_eq!(parsed, 9_998);
+/// let (run, state) = recorder.task_runs().remove(0);
+/// assert_eq!((run.task_name.as_str(), state.name()), ("parse", "Failed"));
+/// assert!(state.message().unwrap().starts_with("2 of 10000 runs failed; the first: "));
+/// assert_eq!(recorder.task_runs().len(), 1);
 /// # }
 /// ```
 ///
@@ -311,7 +355,7 @@ pub mod prelude {
         ContextModel, FlowRunContext, InCurrentContext, RunContext, RunError, State, StateType,
         TagsContext, TaskFuture, TaskFutures, TaskRunContext, add_asset_metadata, allow_failure,
         default_policy, exponential_backoff, flow_parameters, get_run_context, inputs, no_cache,
-        run_id, task_source, transaction, unmapped,
+        run_id, task_source, transaction, unmapped, use_profile,
     };
     pub use context_macros::{current_run, flow, materialize, tags, task};
 }

@@ -148,6 +148,45 @@ fn sigterm_says_that_it_was_a_termination() {
     assert_eq!(signal, Some(15));
 }
 
+#[task]
+async fn waits_as_one(n: u32) {
+    if n == 2 {
+        println!("| ready");
+    }
+    std::future::pending::<()>().await;
+}
+
+#[flow]
+async fn maps() -> Result<(), RunError> {
+    waits_as_one::with_options().reported_as_one().map([1, 2]).await.map(drop)
+}
+
+#[test]
+#[ignore = "a program that other tests start"]
+fn program_that_maps_as_one() {
+    record();
+    let options = MainOptions { current_thread: true, ..MainOptions::default() };
+    block_on_main(options, async { maps().await.unwrap() });
+}
+
+#[test]
+fn ctrl_c_ends_runs_that_are_reported_as_one() {
+    let (said, signal) = interrupted("program_that_maps_as_one", &["-INT"]);
+    assert_eq!(
+        said[2..],
+        [
+            "task waits_as_one: Pending()",
+            "task waits_as_one: Running()",
+            "ready",
+            "task waits_as_one: Crashed('2 of 2 runs crashed; the first: Execution was aborted by an interrupt signal.')",
+            &format!("flow maps: {CRASHED}"),
+            "flushed",
+            "flushed",
+        ]
+    );
+    assert_eq!(signal, Some(2));
+}
+
 #[flow]
 fn blocks() -> Result<(), RunError> {
     waits::submit().result_blocking()

@@ -14,7 +14,7 @@ use tracing::{Instrument, info_span};
 
 use crate::bars::Bars;
 use crate::reads::Reads;
-use crate::{Effort, callgrind, steps, timing};
+use crate::{Effort, callgrind, mapped, steps, timing};
 
 /// One operation.
 pub(crate) struct Case {
@@ -95,7 +95,7 @@ pub(crate) const fn case(name: &'static str, repeat: fn(u64) -> Duration) -> Cas
 }
 
 fn all() -> impl Iterator<Item = &'static Case> {
-    CASES.iter().chain(steps::CASES)
+    CASES.iter().chain(steps::CASES).chain(mapped::CASES)
 }
 
 /// The case of this name.
@@ -154,6 +154,7 @@ pub(crate) fn measure(effort: Effort, filter: Option<&str>, bars: &mut Bars) {
         }
     }
     steps::conclude(|name| of(name).map(|result| result.1), bars);
+    mapped::conclude(|name| of(name)?.2, bars);
 }
 
 /// Repeats `operation`.

@@ -15,6 +15,7 @@ mod bars;
 mod callgrind;
 mod cases;
 mod concurrency;
+mod mapped;
 mod memory;
 mod reads;
 mod steps;

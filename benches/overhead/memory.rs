@@ -90,6 +90,8 @@ enum Way {
     Plain,
     SpawnedTask,
     Submit,
+    Map,
+    AsOne,
 }
 
 /// Bytes of each of `count` futures that wait.
@@ -98,13 +100,26 @@ enum Way {
 async fn park(way: Way, count: usize) -> i64 {
     let mut spawned = Vec::with_capacity(count);
     let mut submitted = Vec::with_capacity(count);
+    let each = || (vec![String::new(); count], 0..count as u64);
     let before = live();
-    for i in 0..count {
-        let (name, number) = (String::new(), i as u64);
-        match way {
-            Way::Plain => spawned.push(tokio::spawn(plain(name, number))),
-            Way::SpawnedTask => spawned.push(tokio::spawn(parked(name, number))),
-            Way::Submit => submitted.push(parked::submit(name, number)),
+    match way {
+        Way::Map => {
+            let (names, numbers) = each();
+            submitted.extend(parked::map(names, numbers));
+        }
+        Way::AsOne => {
+            let (names, numbers) = each();
+            submitted.extend(parked::with_options().reported_as_one().map(names, numbers));
+        }
+        Way::Plain | Way::SpawnedTask | Way::Submit => {
+            for i in 0..count {
+                let (name, number) = (String::new(), i as u64);
+                match way {
+                    Way::Plain => spawned.push(tokio::spawn(plain(name, number))),
+                    Way::SpawnedTask => spawned.push(tokio::spawn(parked(name, number))),
+                    _ => submitted.push(parked::submit(name, number)),
+                }
+            }
         }
     }
     while WAITING.load(Ordering::Relaxed) < count {
@@ -141,17 +156,26 @@ pub(crate) fn measure(effort: Effort, bars: &mut Bars) {
         bars.exact(&format!("memory that runs leave behind, {name}"), 1_024.0, growth, "bytes");
     }
     let mut each = Vec::new();
-    for way in [Way::Plain, Way::SpawnedTask, Way::Submit] {
+    for way in [Way::Plain, Way::SpawnedTask, Way::Submit, Way::Map, Way::AsOne] {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let client = AsyncClientContext::new(Client::off());
         each.push(runtime.block_on(client.scope(async { park(way, count).await })));
     }
     if effort != Effort::Smoke {
         println!("\nbytes of a run that waits{:>28}{:>14}", "each", "added");
-        let names = ["tokio::spawn(plain(..))", "tokio::spawn(task(..))", "task::submit(..)"];
+        let names = [
+            "tokio::spawn(plain(..))",
+            "tokio::spawn(task(..))",
+            "task::submit(..)",
+            "task::map(..)",
+            "task::map(..), reported as one",
+        ];
         for (name, bytes) in names.into_iter().zip(&each) {
             println!("  {name:<40} {bytes:>9} {:>13}", bytes - each[0]);
         }
     }
     COUNTS.store(false, Ordering::Relaxed);
+    let [.., map, as_one] = *each else { return };
+    let added = u32::try_from((as_one - map).max(0)).map_or(f64::INFINITY, f64::from);
+    bars.exact("memory of a run reported as one, beside mapped: added", 0.0, added, "bytes");
 }

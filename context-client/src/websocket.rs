@@ -77,6 +77,9 @@ impl PrefectClient {
 
     /// Subscribes to the lines of logs that fit a filter. Only those that are written from now on come.
     ///
+    /// Prefect's server passes logs on if it is started with `PREFECT_SERVER_LOGS_STREAM_OUT_ENABLED=true` and
+    /// `PREFECT_SERVER_LOGS_STREAM_PUBLISHING_ENABLED=true`. Otherwise it lets one subscribe, and nothing comes.
+    ///
     /// # Errors
     ///
     /// As [`subscribe_events`](Self::subscribe_events).

@@ -1,200 +1,29 @@
-//! Concurrency limits of this process: how many may do something at the same time, or in a time.
+//! Concurrency limits of this process: the mechanism.
 //!
-//! A limit has a name and a number of slots. [`concurrency`] takes slots for the length of a scope;
-//! [`rate_limit`] takes slots that nobody gives back, and that return by themselves at the limit's
-//! rate. Who takes slots of several limits takes all at once or waits, so waiting for slots is never
-//! a deadlock. Slots go to those who wait in the order of their arrival. It follows that one who
-//! waits for two limits lets nobody pass at either, even where a slot is free.
+//! A limit has a name and a number of slots, which are held and given back, or spent and come back at the limit's rate.
+//! Who takes slots of several limits takes all at once or waits, so waiting for slots is never a deadlock. Slots go to
+//! those who wait in the order of their arrival. It follows that one who waits for two limits lets nobody pass at either,
+//! even where a slot is free.
 //!
-//! Slots come back when the scope ends, however it ends: by return, by panic, or because a future
-//! is dropped. Limits can be changed at any time. Limits of other processes are not known here.
-//!
-//! # Examples
-//!
-//! ```
-//! use context_core::concurrency::{concurrency, set_limit};
-//!
-//! set_limit("database", 5);
-//! let rows = concurrency("database", 1).in_scope(|| 3)?;
-//! assert_eq!(rows, 3);
-//! # Ok::<(), context_core::concurrency::ConcurrencyError>(())
-//! ```
+//! This module knows the limits of one process. It does not know where else there may be limits: that is looked at by
+//! `limits`, where programs take slots.
 
 mod bucket;
 mod error;
 mod limits;
 mod line;
-mod names;
-mod rate;
 mod registry;
 mod slots;
 mod tags;
 mod waiting;
 
-use std::future::Future;
-use std::sync::Arc;
-use std::time::Duration;
-
-use crate::runner;
-
 pub use error::ConcurrencyError;
+pub(crate) use limits::Limits;
 pub use line::ConcurrencyLimit;
-pub use names::LimitNames;
-pub use rate::{RateLimit, rate_limit};
-pub use slots::ConcurrencySlots;
-pub(crate) use tags::{TagSlots, tag_limits_exist, take_tags};
-
-use limits::Limits;
-use line::{Kind, Request, Unknown};
-use waiting::acquire;
+pub(crate) use line::{Kind, Request, Unknown};
+pub(crate) use slots::HeldSlots;
+pub(crate) use tags::{TagSlots, limit_name, tag_limits_exist, take_tags};
+pub(crate) use waiting::acquire;
 
 /// The limits of this process.
-static PROCESS: Limits = Limits::new();
-
-/// Sets the number of slots of the limit `name`, and makes it if there is none.
-///
-/// Slots that are taken stay taken: after a limit is lowered, nobody gets slots until enough have
-/// come back. A limit of 0 lets nobody in. If the limit had decaying slots, it has none any more.
-pub fn set_limit(name: &str, slots: u32) {
-    PROCESS.set(name, slots, None);
-}
-
-/// Sets a limit for [`rate_limit`]: of its `slots`, `slots_per_second` come back each second.
-///
-/// # Errors
-///
-/// Returns an error if `slots_per_second` is not a number above 0.
-///
-/// # Examples
-///
-/// ```
-/// use context_core::concurrency::{rate_limit, set_limit_with_decay};
-///
-/// // Ten at once, then two in a second.
-/// set_limit_with_decay("api", 10, 2.0)?;
-/// rate_limit("api", 1).acquire_blocking()?;
-/// # Ok::<(), context_core::concurrency::ConcurrencyError>(())
-/// ```
-pub fn set_limit_with_decay(
-    name: &str,
-    slots: u32,
-    slots_per_second: f64,
-) -> Result<(), ConcurrencyError> {
-    if slots_per_second.is_finite() && slots_per_second > 0.0 {
-        PROCESS.set(name, slots, Some(slots_per_second));
-        Ok(())
-    } else {
-        Err(ConcurrencyError::InvalidDecay { name: name.to_owned(), slots_per_second })
-    }
-}
-
-/// Sets how many runs of tasks with this tag may run at the same time: the limit `tag:{tag}`.
-pub fn set_tag_limit(tag: &str, slots: u32) {
-    set_limit(&tags::limit_name(tag), slots);
-}
-
-/// Forgets a limit. Who waits for it goes on as if it had never been there. Returns whether it was.
-pub fn remove_limit(name: &str) -> bool {
-    PROCESS.remove(name)
-}
-
-/// All limits of this process, by name.
-pub fn limits() -> Vec<ConcurrencyLimit> {
-    PROCESS.list()
-}
-
-/// Slots that are to be taken for a scope.
-///
-/// `names` is one name or several. A limit that does not exist does not limit: it is warned about
-/// once, or is an error under [`strict`](Concurrency::strict). Without names, and with 0 slots,
-/// nothing is taken.
-///
-/// # Examples
-///
-/// ```
-/// use context_core::concurrency::{ConcurrencyError, concurrency, set_limit};
-///
-/// # async fn query() -> usize { 1 }
-/// # async fn example() -> Result<(), ConcurrencyError> {
-/// set_limit("database", 5);
-/// set_limit("gpu", 1);
-/// let rows = concurrency(["database", "gpu"], 1).strict().scope(query()).await?;
-/// # let _ = rows; Ok(())
-/// # }
-/// ```
-pub fn concurrency(names: impl LimitNames, slots: u32) -> Concurrency {
-    PROCESS.concurrency(names, slots)
-}
-
-/// Slots that are to be taken for a scope. Made by [`concurrency`].
-#[derive(Clone, Debug)]
-#[must_use = "nothing is taken before a scope is entered"]
-pub struct Concurrency {
-    limits: &'static Limits,
-    names: Vec<Arc<str>>,
-    slots: u32,
-    timeout: Option<Duration>,
-    unknown: Unknown,
-}
-
-impl Concurrency {
-    /// Waits no longer than this for the slots.
-    pub const fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-
-    /// Makes a limit that does not exist an error.
-    pub const fn strict(mut self) -> Self {
-        self.unknown = Unknown::Refuse;
-        self
-    }
-
-    /// Runs `future` with the slots, which are taken before it is polled for the first time.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the slots cannot be had: see [`acquire`](Self::acquire).
-    pub async fn scope<F: Future>(self, future: F) -> Result<F::Output, ConcurrencyError> {
-        let _slots = self.acquire().await?;
-        Ok(future.await)
-    }
-
-    /// Calls `f` with the slots. Blocks the thread while it waits for them.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the slots cannot be had: see [`acquire`](Self::acquire).
-    pub fn in_scope<R>(self, f: impl FnOnce() -> R) -> Result<R, ConcurrencyError> {
-        let _slots = self.acquire_blocking()?;
-        Ok(f())
-    }
-
-    /// Takes the slots for as long as the returned value lives.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if a limit has fewer slots than are asked for, after the
-    /// [timeout](Self::timeout), and under [`strict`](Self::strict) if a limit does not exist.
-    pub async fn acquire(self) -> Result<ConcurrencySlots, ConcurrencyError> {
-        let (limits, timeout) = (self.limits, self.timeout);
-        acquire(limits, self.request(), timeout).await
-    }
-
-    /// As [`acquire`](Self::acquire), for plain functions. Blocks the thread while it waits.
-    ///
-    /// # Errors
-    ///
-    /// As [`acquire`](Self::acquire).
-    pub fn acquire_blocking(self) -> Result<ConcurrencySlots, ConcurrencyError> {
-        runner::block_on(Box::pin(self.acquire()))
-    }
-
-    fn request(self) -> Request {
-        let Self { names, slots, unknown, .. } = self;
-        Request { names, slots, kind: Kind::Hold, unknown }
-    }
-}
-
-#[cfg(test)]
-mod tests;
+pub(crate) static PROCESS: Limits = Limits::new();

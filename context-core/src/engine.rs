@@ -13,6 +13,7 @@ mod codec;
 mod future;
 mod futures;
 mod glue;
+mod group;
 mod input;
 mod machine;
 mod map;
@@ -44,7 +45,7 @@ pub use input::{
     AllowFailure, Input, IntoInput, Opaque, Quote, Upstream, WaitFor, allow_failure, opaque, quote,
 };
 pub use map::{IntoMapInput, MapInput, Unmapped, unmapped};
-pub use options::{FlowWithOptions, WithOptions};
+pub use options::{FlowWithOptions, ReportedAsOne, WithOptions};
 pub use returned::ReturnedStates;
 pub use submit::{
     ArgumentList, EachInput, FlowCaller, IntoInputs, IntoMapInputs, MayCall, MayNotCall,

@@ -1,4 +1,4 @@
-//! Run ids: which flow run, which task run.
+//! Ids: which flow run, which task run, which of what they have told.
 //!
 //! An id is a UUID of version 7, so ids sort by the time of their creation. It is made from a
 //! [`Timestamp`] that the caller has read anyway and from a generator that belongs to the thread,
@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 
-/// Why a text is not a run id.
+/// Why a text is not an id.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
     "invalid {kind} id {text:?}: expected a UUID such as `0190163d-8694-739b-aea5-966c26f8ad91`"
@@ -40,7 +40,7 @@ macro_rules! run_id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A new id for a run that is created at `at`.
+            /// A new id for what is created at `at`.
             ///
             /// Ids are unique across threads and processes, and sort by `at` (to a quarter of a
             /// microsecond). Times before 1970 count as 1970.
@@ -120,6 +120,16 @@ run_id! {
 run_id! {
     /// The id of one state of one run.
     StateId, "state"
+}
+
+run_id! {
+    /// The id of an artifact.
+    ArtifactId, "artifact"
+}
+
+run_id! {
+    /// The id of an event.
+    EventId, "event"
 }
 
 impl StateId {

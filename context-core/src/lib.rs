@@ -6,27 +6,32 @@
 //! | layer | modules |
 //! |---|---|
 //! | doors | `private` |
-//! | surface | [`runtime`], [`program`], [`logging`], [`testing`] |
+//! | surface | [`artifacts`], [`events`], [`limits`], [`pause`], [`variables`], [`runtime`], [`program`], [`logging`], [`testing`] |
 //! | engine | [`engine`] |
 //! | ambient | [`context`] |
 //! | catalogue | [`registry`], [`definition`] |
-//! | services | [`record`], [`results`], [`cache`], [`transaction`], [`concurrency`], [`summary`] |
+//! | services | [`record`], [`results`], [`cache`], [`transaction`], `concurrency`, [`summary`] |
 //! | mechanism | `stack`, `runner` |
-//! | values | [`tags`], [`parameters`], [`names`], [`state`], [`hook`], [`asset`], [`settings`] |
+//! | values | [`tags`], [`parameters`], [`names`], [`state`], [`hook`], [`asset`], [`event`], [`settings`] |
 //! | ground | [`id`], [`clock`], [`secret`] |
 
+pub mod artifacts;
 pub mod asset;
 pub mod cache;
 pub mod clock;
-pub mod concurrency;
+mod concurrency;
 pub mod context;
 pub mod definition;
 pub mod engine;
+pub mod event;
+pub mod events;
 pub mod hook;
 pub mod id;
+pub mod limits;
 pub mod logging;
 pub mod names;
 pub mod parameters;
+pub mod pause;
 #[doc(hidden)]
 pub mod private;
 pub mod program;
@@ -43,3 +48,4 @@ pub mod summary;
 pub mod tags;
 pub mod testing;
 pub mod transaction;
+pub mod variables;

@@ -17,6 +17,9 @@
 //! What stands before the message is the innermost run that the event belongs to, or where it comes from if it belongs
 //! to none. With a subscriber of your own, [`layer`] adds the same lines.
 //!
+//! Where a server is told of the runs, it gets what is logged inside of them, too: `api_layer` does that, and is part of
+//! what [`init`] installs. An event with the field `send_to_api = false` stays here.
+//!
 //! # What is written
 //!
 //! | | |
@@ -38,6 +41,8 @@
 //! Without the feature `logging`, only printing is here. This module knows the runs as their spans and the ambient
 //! contexts show them; who makes the spans and what is logged of a run's states is the engine's business.
 
+#[cfg(all(feature = "logging", feature = "server"))]
+mod api;
 #[cfg(feature = "logging")]
 mod console;
 #[cfg(feature = "logging")]
@@ -48,6 +53,8 @@ mod print;
 #[cfg(feature = "logging")]
 mod run;
 
+#[cfg(all(feature = "logging", feature = "server"))]
+pub use api::api_layer;
 #[cfg(feature = "logging")]
 pub use console::Console;
 #[cfg(feature = "logging")]

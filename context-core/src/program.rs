@@ -5,21 +5,25 @@
 //!
 //! 1. What is wrong with the settings (a value or a file that cannot be read, an active profile that does not exist) is
 //!    told on the standard error stream, with what takes its place.
-//!    So is a set `PREFECT_API_URL`, because this version records runs in the process only and sends nothing.
 //! 2. Two flows of one name are told in the same place, with where both stand: nobody can tell their runs apart, and
 //!    looking such a name up is an error. The program runs all the same, for it may never look one up.
 //! 3. Every top-level flow run gets a [summary](crate::summary) on the standard error stream, unless `CONTEXT_SUMMARY`
 //!    is `never`. In a program of this kind `auto` means the same as `always`, also where the stream is not a terminal: a
 //!    summary in the log of a nightly job is as useful. Programs and tests that do not begin so show no summaries.
 //!
-//! Then the program runs. When it has ended, also by a panic, what recorders still hold is flushed. Nothing is undone:
-//! the process is expected to end.
+//! Then the program runs. When it has ended, also by a panic, what recorders still hold is flushed, and servers are told
+//! what they have not been told; if that takes longer than a moment, the standard error stream shows how far it is. What a
+//! server cannot be told is kept for the next program that talks to it, which is said there, too. Nothing is undone: the
+//! process is expected to end.
 //!
 //! Ctrl-C and SIGTERM end the program in order: the future of an asynchronous `main` is dropped, submitted runs are aborted,
 //! and blocking code is unwound the next time it calls a task or flow. All runs that are open end as `Crashed`, those that
 //! were submitted before those that submitted them, with their hooks called; then recorders are flushed, and the process
 //! ends as the signal would have ended it. Code that does not come to such a place has ten seconds. A second signal ends
 //! the process at once.
+
+#[cfg(feature = "server")]
+mod last_words;
 
 use std::any::Any;
 use std::fmt::Display;
@@ -35,9 +39,11 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::context::SettingsContext;
 use crate::record::Client;
+#[cfg(feature = "server")]
+use crate::record::Server;
 use crate::registry;
 use crate::runner::{self, Interrupt};
-use crate::settings::{Settings, Summary};
+use crate::settings::Summary;
 use crate::summary::SummaryRecorder;
 
 /// The options of `#[context::main]`.
@@ -149,6 +155,8 @@ struct FlushAtEnd;
 impl Drop for FlushAtEnd {
     fn drop(&mut self) {
         Client::process_default().flush();
+        #[cfg(feature = "server")]
+        last_words::deliver(&mut io::stderr());
     }
 }
 
@@ -159,8 +167,10 @@ fn prepare() {
         // Read now, before the program can have installed a log, the settings tell there what is wrong with them.
         let context = SettingsContext::get();
         let settings = context.settings();
+        // What servers have to be told is waited for when the program ends, and not at the end of each flow run.
+        #[cfg(feature = "server")]
+        Server::finish_at_exit();
         let mut stderr = io::stderr().lock();
-        warn(&mut stderr, settings);
         for duplicate in registry::duplicates() {
             tell(&mut stderr, duplicate);
         }
@@ -176,14 +186,6 @@ const fn shows_summaries(setting: Summary) -> bool {
     match setting {
         Summary::Auto | Summary::Always => true,
         Summary::Never => false,
-    }
-}
-
-fn warn(stderr: &mut impl Write, settings: &Settings) {
-    if settings.api_url().is_some() {
-        let problem = "`PREFECT_API_URL` is set, but this version records runs in this process only: \
-                       the server is told nothing";
-        tell(stderr, problem);
     }
 }
 

@@ -15,14 +15,15 @@ mod orchestrator;
 mod run;
 #[cfg(feature = "server")]
 pub(crate) mod server;
+mod services;
 mod unusable;
 
 use std::fmt::Debug;
 
 pub use client::Client;
 pub use event::{
-    AssetEvent, DynamicKey, FlowRunEvent, Retries, RetryDelays, RunEvent, RunName, RunTags,
-    TaskInputs, TaskRunEvent,
+    ArtifactEvent, AssetEvent, CustomEvent, DynamicKey, FlowRunEvent, Origin, ProgressEvent,
+    Retries, RetryDelays, RunEvent, RunName, RunTags, TaskInputs, TaskRunEvent,
 };
 pub use memory::{MemoryRecorder, Recorded};
 pub use orchestrator::{
@@ -31,9 +32,16 @@ pub use orchestrator::{
 };
 pub use run::{FlowRun, TaskRun};
 #[cfg(feature = "server")]
+pub(crate) use server::Undelivered;
+#[cfg(feature = "server")]
 pub use server::{ConnectError, Server};
 
 pub use crate::runner::Cancellation;
+
+pub(crate) use services::{
+    ArtifactChange, AskedInput, Limit, NewArtifact, NewVariable, Paused, Resumed, Services, Slots,
+    Variables, WantedSlots,
+};
 
 /// What a recorder wants to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

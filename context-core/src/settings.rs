@@ -15,12 +15,14 @@
 
 mod by_name;
 mod change;
+mod define;
 mod dotenv;
 mod error;
 mod files;
 mod into;
 mod kind;
 mod load;
+mod prefects;
 pub mod profiles;
 mod raw;
 mod reader;
@@ -28,6 +30,7 @@ mod source;
 mod table;
 mod value;
 mod values;
+mod worker;
 
 use std::fmt;
 use std::sync::Arc;
@@ -38,6 +41,7 @@ pub use into::IntoSetting;
 pub use profiles::Profile;
 pub(crate) use source::environment;
 pub use value::{DefaultSerializer, LoggingLevel, Summary, TaskRunEvents, WhenMissingFlow};
+pub use worker::WorkerVariables;
 
 use reader::read;
 use source::Variables;

@@ -26,7 +26,7 @@ use crate::id::StateId;
 
 pub use aggregate::aggregate;
 pub use constructors::PauseEnd;
-pub use details::StateDetails;
+pub use details::{RunInputKeyset, StateDetails};
 pub use error::{
     Failure, InvalidOption, MissingContext, NotReady, RunError, RunErrorKind, panic_message,
 };

@@ -15,6 +15,8 @@
 //! 1,002 task runs: 999 completed, 3 failed · 2 retries · 1 subflow run · 1.53 s
 //! ```
 //!
+//! Runs that are reported as one are one run here, with their numbers: `✓ parse-3e0 · 12 s · 12,000 runs, 3 failed`.
+//!
 //! Memory does not grow with the number of runs, only with that of different tasks and of callers that have not ended.
 //! Task runs outside every flow run, and those that end after their flow run, are in no summary.
 //!
@@ -100,7 +102,9 @@ impl Recorder for SummaryRecorder {
         match event {
             RunEvent::TaskRun(event) => lock(&self.collector).task_run(event),
             RunEvent::FlowRun(event) => lock(&self.collector).flow_run(event),
-            RunEvent::Asset(_) => {}
+            RunEvent::Progress(event) => lock(&self.collector).progress(event),
+            RunEvent::Artifact(event) => lock(&self.collector).artifact(event),
+            RunEvent::Asset(_) | RunEvent::Custom(_) => {}
         }
     }
 

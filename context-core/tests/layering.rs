@@ -19,7 +19,21 @@ const ROWS: &[(&str, &[&str])] = &[
     ("catalogue", &["registry", "definition"]),
     ("ambient", &["context"]),
     ("engine", &["engine"]),
-    ("surface", &["runtime", "program", "logging", "serve", "testing"]),
+    (
+        "surface",
+        &[
+            "artifacts",
+            "events",
+            "limits",
+            "pause",
+            "variables",
+            "runtime",
+            "program",
+            "logging",
+            "serve",
+            "testing",
+        ],
+    ),
     ("doors", &["prelude", "private"]),
 ];
 
@@ -33,6 +47,7 @@ const NEIGHBOURS: &[(&str, &str, &str)] = &[
     ("state", "names", "a name that cannot be made is one of the errors of a run"),
     ("summary", "record", "the summary is a recorder"),
     ("registry", "definition", "what is registered are definitions"),
+    ("testing", "limits", "its tests wait for slots"),
 ];
 
 fn row(module: &str) -> Option<usize> {

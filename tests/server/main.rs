@@ -5,9 +5,12 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod cancellation;
+mod fan_out;
 mod faults;
+mod logs;
 mod support;
 
 mod retries;
 mod states;
 mod subflows;
+mod wire;

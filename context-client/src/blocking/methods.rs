@@ -88,7 +88,7 @@ methods! {
     fn create_artifact(artifact: &ArtifactCreate) -> Artifact;
     fn update_artifact(artifact_id: Uuid, changes: &ArtifactUpdate) -> ();
     fn read_artifact(artifact_id: Uuid) -> Artifact;
-    fn read_latest_artifact(key: &str) -> Artifact;
+    fn read_latest_artifact(key: &str) -> Option<Artifact>;
     fn read_artifacts(filter: impl Into<Query> + Send) -> Vec<Artifact>;
     fn delete_artifact(artifact_id: Uuid) -> ();
 

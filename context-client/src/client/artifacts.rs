@@ -1,11 +1,12 @@
 //! Artifacts.
 
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::PrefectClient;
 use crate::error::ApiError;
-use crate::http::{Verb, segment};
-use crate::schema::{Artifact, ArtifactCreate, ArtifactUpdate, Query};
+use crate::http::Verb;
+use crate::schema::{Artifact, ArtifactCreate, ArtifactFilter, ArtifactUpdate, Query};
 
 impl PrefectClient {
     /// Creates an artifact. One with a key is a new version of what has that key.
@@ -39,13 +40,24 @@ impl PrefectClient {
         self.get(format!("/artifacts/{artifact_id}")).await
     }
 
-    /// The last version of what has this key.
+    /// The last version of what has this key, or `None` if nothing has.
     ///
     /// # Errors
     ///
-    /// If there is none (404), or the call fails.
-    pub async fn read_latest_artifact(&self, key: &str) -> Result<Artifact, ApiError> {
-        self.get(format!("/artifacts/{}/latest", segment(key))).await
+    /// If the call fails.
+    pub async fn read_latest_artifact(&self, key: &str) -> Result<Option<Artifact>, ApiError> {
+        /// What the server keeps for a key: a copy of the last version, with an id of its own.
+        #[derive(Deserialize)]
+        struct Collection {
+            latest_id: Uuid,
+            #[serde(flatten)]
+            copy: Artifact,
+        }
+        let query = Query::from(ArtifactFilter::new().keys([key])).limit(1);
+        let found: Vec<Collection> =
+            self.post("/artifacts/latest/filter".to_owned(), &query).await?;
+        let artifact = |found: Collection| Artifact { id: found.latest_id, ..found.copy };
+        Ok(found.into_iter().next().map(artifact))
     }
 
     /// The artifacts that a query finds.

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::PrefectClient;
@@ -15,6 +15,15 @@ use crate::schema::{
     ConcurrencyLease, ConcurrencyLimit, ConcurrencyMode, GlobalConcurrencyLimit,
     GlobalConcurrencyLimitCreate, GlobalConcurrencyLimitUpdate, LeaseHolder, LimitSlots, Query,
 };
+
+/// Whole seconds are written as a whole number, as Prefect does.
+fn seconds(duration: Duration) -> Value {
+    if duration.subsec_nanos() == 0 {
+        Value::from(duration.as_secs())
+    } else {
+        Value::from(duration.as_secs_f64())
+    }
+}
 
 impl PrefectClient {
     /// Takes `slots` of each of the limits, for good: with [`ConcurrencyMode::RateLimit`] they come back by
@@ -54,7 +63,7 @@ impl PrefectClient {
             "names": names,
             "slots": slots,
             "mode": mode,
-            "lease_duration": lease_duration.as_secs_f64(),
+            "lease_duration": seconds(lease_duration),
         });
         if let Some(holder) = holder {
             body["holder"] = json!(holder);
@@ -73,7 +82,7 @@ impl PrefectClient {
         lease_duration: Duration,
     ) -> Result<(), ApiError> {
         let path = format!("/v2/concurrency_limits/leases/{lease_id}/renew");
-        let body = json!({ "lease_duration": lease_duration.as_secs_f64() });
+        let body = json!({ "lease_duration": seconds(lease_duration) });
         self.tell(Verb::Post, path, &body).await
     }
 

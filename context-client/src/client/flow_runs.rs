@@ -151,8 +151,8 @@ impl PrefectClient {
     ///
     /// # Errors
     ///
-    /// If there is no such run (404), or the call fails. A run that is not paused, or whose input does not fit, is
-    /// answered with a rejection.
+    /// If there is no such run, or the call fails. A run that is not paused, or whose input does not fit, is answered
+    /// with a rejection.
     pub async fn resume_flow_run(
         &self,
         flow_run_id: Uuid,

@@ -135,13 +135,13 @@ macro_rules! filter {
                 self
             }
 
-            /// Those that began at `since` or later.
+            /// Those that began at `since` or later. What has not begun counts as beginning when it is expected to.
             pub fn started_since(mut self, since: Timestamp) -> Self {
                 set(&mut self.0, "start_time", "after_", since);
                 self
             }
 
-            /// Those that began at `until` or before.
+            /// Those that began at `until` or before. What has not begun counts as beginning when it is expected to.
             pub fn started_until(mut self, until: Timestamp) -> Self {
                 set(&mut self.0, "start_time", "before_", until);
                 self

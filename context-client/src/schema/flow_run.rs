@@ -163,7 +163,7 @@ pub struct FlowRunUpdate {
     /// The process it runs in, as its worker calls it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub infrastructure_pid: Option<String>,
-    /// What a worker starts it with.
+    /// What a worker starts it with. Only for a run of a deployment that has not been started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_variables: Option<JsonObject>,
 }

@@ -229,7 +229,7 @@ open_enum! {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[non_exhaustive]
 pub struct OrchestrationResult {
-    /// In which state the run is now. `None` if nothing has changed.
+    /// In which state the run is now. `None` if the server does not say, because nothing has changed.
     #[serde(default)]
     pub state: Option<State>,
     /// What became of the proposal.

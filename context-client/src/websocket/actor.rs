@@ -274,9 +274,12 @@ impl Connection {
 
     async fn write(&mut self, message: Message) -> Result<(), ApiError> {
         std::future::poll_fn(|cx| {
-            self.poll_read_meanwhile(cx)?;
-            let ready = ready!(Pin::new(&mut self.socket).poll_ready(cx));
-            Poll::Ready(ready.map_err(|err| closed_by(self.path, &err)))
+            let ready = Pin::new(&mut self.socket).poll_ready(cx);
+            // Mostly there is room, and nothing else to look at.
+            if ready.is_pending() {
+                self.poll_read_meanwhile(cx)?;
+            }
+            ready.map_err(|err| closed_by(self.path, &err))
         })
         .await?;
         Pin::new(&mut self.socket).start_send(message).map_err(|err| closed_by(self.path, &err))

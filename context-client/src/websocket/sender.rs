@@ -69,7 +69,8 @@ impl EventSender {
 
     /// Waits until the server has read all that was queued before: it is pinged, and has answered.
     ///
-    /// It has them in its memory then. It has stored them some time later, if there is room in its queue.
+    /// It has them in its memory then. It has stored them some time later, if there is room in its queue. A server that
+    /// is flooded with events may take some ten seconds to answer.
     ///
     /// # Errors
     ///

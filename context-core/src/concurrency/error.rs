@@ -14,6 +14,14 @@ pub enum ConcurrencyError {
         /// The name of the limit.
         name: String,
     },
+    /// The limit does not exist on the server, and the caller was strict.
+    #[error(
+        "the server has no concurrency limit `{name}`; make it with `prefect gcl create {name} --limit 1`"
+    )]
+    NotOnServer {
+        /// The name of the limit.
+        name: String,
+    },
     /// More slots than the limit has.
     #[error("{slots} slots of the concurrency limit `{name}` can never be had: it has {limit}")]
     TooManySlots {
@@ -51,6 +59,12 @@ pub enum ConcurrencyError {
         name: String,
         /// The rate.
         slots_per_second: f64,
+    },
+    /// The server did not give the slots.
+    #[error("{problem}")]
+    Server {
+        /// What went wrong, and what to do.
+        problem: String,
     },
 }
 

@@ -4,33 +4,33 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
-use super::line::{ConcurrencyLimit, Request, Taken, Ticket, Unknown};
+use super::ConcurrencyError;
+use super::line::{ConcurrencyLimit, Request, Taken, Ticket};
 use super::registry::{Answer, Effects, Progress, Registry};
 use super::tags::PREFIX;
-use super::{Concurrency, ConcurrencyError, LimitNames};
 use crate::clock::Timestamp;
 
 /// A set of limits. The process has one; tests have their own.
 #[derive(Debug)]
-pub(super) struct Limits {
+pub(crate) struct Limits {
     registry: Mutex<Registry>,
     /// How many of the limits are for tags.
     pub(super) tags: AtomicUsize,
 }
 
 impl Limits {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { registry: Mutex::new(Registry::new()), tags: AtomicUsize::new(0) }
     }
 
-    pub(super) fn set(&self, name: &str, total: u32, decay: Option<f64>) {
+    pub(crate) fn set(&self, name: &str, total: u32, decay: Option<f64>) {
         self.with(|registry, now, effects| {
             registry.set(name, total, decay, now, effects);
             self.count_tags(registry);
         });
     }
 
-    pub(super) fn remove(&self, name: &str) -> bool {
+    pub(crate) fn remove(&self, name: &str) -> bool {
         self.with(|registry, now, effects| {
             let removed = registry.remove(name, now, effects);
             self.count_tags(registry);
@@ -38,13 +38,8 @@ impl Limits {
         })
     }
 
-    pub(super) fn list(&self) -> Vec<ConcurrencyLimit> {
+    pub(crate) fn list(&self) -> Vec<ConcurrencyLimit> {
         self.with(|registry, now, _| registry.lines.list(now))
-    }
-
-    pub(super) fn concurrency(&'static self, names: impl LimitNames, slots: u32) -> Concurrency {
-        let names = names.into_names();
-        Concurrency { limits: self, names, slots, timeout: None, unknown: Unknown::Warn }
     }
 
     pub(super) fn request(&self, request: Request) -> Result<Answer, ConcurrencyError> {

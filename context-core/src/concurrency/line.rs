@@ -29,16 +29,16 @@ pub struct ConcurrencyLimit {
 
 /// What somebody wants.
 #[derive(Clone, Debug)]
-pub(super) struct Request {
-    pub(super) names: Vec<Arc<str>>,
-    pub(super) slots: u32,
-    pub(super) kind: Kind,
-    pub(super) unknown: Unknown,
+pub(crate) struct Request {
+    pub(crate) names: Vec<Arc<str>>,
+    pub(crate) slots: u32,
+    pub(crate) kind: Kind,
+    pub(crate) unknown: Unknown,
 }
 
 /// How slots come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Their holder gives them back.
     Hold,
     /// By themselves.
@@ -47,7 +47,7 @@ pub(super) enum Kind {
 
 /// What happens at a limit that does not exist, and at one that is too small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unknown {
+pub(crate) enum Unknown {
     /// The first does not limit, and a warning says so. The second is an error.
     Warn,
     /// Both are errors.

@@ -9,7 +9,7 @@ use super::limits::Limits;
 use super::line::{Kind, Request, Unknown};
 use super::registry::Registry;
 use super::waiting::acquire;
-use super::{ConcurrencySlots, PROCESS};
+use super::{HeldSlots, PROCESS};
 
 pub(super) const PREFIX: &str = "tag:";
 
@@ -17,7 +17,7 @@ pub(super) const PREFIX: &str = "tag:";
 const SLOTS: u32 = 1;
 
 /// The name of the limit of a tag.
-pub(super) fn limit_name(tag: &str) -> String {
+pub(crate) fn limit_name(tag: &str) -> String {
     format!("{PREFIX}{tag}")
 }
 
@@ -26,7 +26,7 @@ pub(super) fn limit_name(tag: &str) -> String {
 #[must_use = "the slots are given back when this is dropped"]
 pub(crate) struct TagSlots {
     // `None` if no tag has a limit, or if the limits have gone.
-    _slots: Option<ConcurrencySlots>,
+    _slots: Option<HeldSlots>,
 }
 
 /// Whether any tag has a limit. If not, nothing need be taken.
@@ -43,21 +43,21 @@ pub(crate) fn take_tags<T: AsRef<str>>(
 }
 
 impl Limits {
-    pub(super) fn has_tags(&self) -> bool {
+    pub(crate) fn has_tags(&self) -> bool {
         self.tags.load(Ordering::Relaxed) > 0
     }
 
     #[cfg(test)]
-    pub(super) fn try_take_tags<T: AsRef<str>>(&'static self, tags: &[T]) -> Option<TagSlots> {
+    pub(crate) fn try_take_tags<T: AsRef<str>>(&'static self, tags: &[T]) -> Option<TagSlots> {
         if !self.has_tags() {
             return Some(TagSlots { _slots: None });
         }
         let taken =
             self.with(|registry, now, _| registry.take_if_free(&request_for(tags, registry), now))?;
-        Some(TagSlots { _slots: Some(ConcurrencySlots::new(self, taken, SLOTS)) })
+        Some(TagSlots { _slots: Some(HeldSlots::new(self, taken, SLOTS)) })
     }
 
-    pub(super) fn take_tags<T: AsRef<str>>(
+    pub(crate) fn take_tags<T: AsRef<str>>(
         &'static self,
         tags: &[T],
     ) -> impl Future<Output = TagSlots> + Send + use<T> {

@@ -12,28 +12,28 @@ use std::time::Duration;
 use super::limits::Limits;
 use super::line::{Request, Ticket};
 use super::registry::{Answer, Outcome, Progress};
-use super::{ConcurrencyError, ConcurrencySlots};
+use super::{ConcurrencyError, HeldSlots};
 use crate::clock::Timestamp;
 use crate::runner;
 
 type Timer = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Takes slots, as soon as they are free.
-pub(super) async fn acquire(
+pub(crate) async fn acquire(
     limits: &'static Limits,
     request: Request,
     timeout: Option<Duration>,
-) -> Result<ConcurrencySlots, ConcurrencyError> {
+) -> Result<HeldSlots, ConcurrencyError> {
     let slots = request.slots;
     let names = timeout.map(|_| request.names.clone()).unwrap_or_default();
     let ticket = match limits.request(request)? {
-        Answer::Granted(taken) => return Ok(ConcurrencySlots::new(limits, taken, slots)),
+        Answer::Granted(taken) => return Ok(HeldSlots::new(limits, taken, slots)),
         Answer::Wait(ticket) => ticket,
     };
     let deadline = timeout.map(|timeout| -> Timer { runner::sleep(timeout) });
     let waiting = Waiting { limits, ticket: Some(ticket), deadline, retry: None };
     match waiting.await {
-        Some(outcome) => Ok(ConcurrencySlots::new(limits, outcome?, slots)),
+        Some(outcome) => Ok(HeldSlots::new(limits, outcome?, slots)),
         None => Err(ConcurrencyError::TimedOut {
             names: names.iter().map(|name| (**name).to_owned()).collect(),
             timeout: timeout.unwrap_or_default(),

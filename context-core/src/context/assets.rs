@@ -1,6 +1,6 @@
 //! `AssetContext`: the assets that a task run reads and makes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,7 +14,7 @@ use crate::id::TaskRunId;
 use crate::record::{AssetEvent, Client, RunEvent, TaskInputs, TaskRunEvent};
 use crate::secret::Secrets;
 use crate::stack;
-use crate::state::{MissingContext, StateType};
+use crate::state::{MissingContext, State, StateType};
 
 /// The assets that a task run reads and makes; a new one for every attempt.
 #[derive(Clone, Debug)]
@@ -88,12 +88,8 @@ impl AssetContext {
     ) -> Self {
         let mut upstream_assets = Vec::new();
         if let Some(ledger) = ledger.filter(|ledger| ledger.has_assets()) {
-            for (name, runs) in inputs.iter() {
-                if name != TaskInputs::PARENTS {
-                    for run in runs {
-                        merge(&mut upstream_assets, ledger.tracked_assets(*run));
-                    }
-                }
+            for run in inputs.sources() {
+                merge(&mut upstream_assets, ledger.tracked_assets(run));
             }
         }
         let context = Self(Arc::new(AssetData {
@@ -199,17 +195,23 @@ impl AssetContext {
         }))
     }
 
-    /// Tells `client` what `task_run`, which has ended, has read and made.
+    /// The event about what a run has made that ended in `state`.
     ///
     /// Only a run that makes assets tells anything, and only if it completed (and was not taken from a cache) or failed.
+    fn event(&self, state: &State) -> Option<&'static str> {
+        match state.state_type() {
+            _ if self.0.downstream_assets.is_empty() || state.name() == "Cached" => None,
+            StateType::Completed => Some("prefect.asset.materialization.succeeded"),
+            StateType::Failed => Some("prefect.asset.materialization.failed"),
+            _ => None,
+        }
+    }
+
+    /// Tells `client` what `task_run`, which has ended, has read and made.
     pub(crate) fn emit_events(&self, task_run: &TaskRunEvent<'_>, client: &Client) {
-        let state = task_run.state;
-        let Some(task_run_id) = self.0.task_run_id else { return };
-        let event = match state.state_type() {
-            _ if self.0.downstream_assets.is_empty() || state.name() == "Cached" => return,
-            StateType::Completed => "prefect.asset.materialization.succeeded",
-            StateType::Failed => "prefect.asset.materialization.failed",
-            _ => return,
+        let (Some(task_run_id), Some(event)) = (self.0.task_run_id, self.event(task_run.state))
+        else {
+            return;
         };
         let mut read = self.0.upstream_assets.clone();
         merge(&mut read, self.0.direct_asset_dependencies.clone());
@@ -241,6 +243,53 @@ impl AssetContext {
 
     fn push(&self, current: Option<&Arc<Frame>>) -> Arc<Frame> {
         Frame::with_outer(current, |outer| outer.assets = Some(self.clone()))
+    }
+}
+
+/// What several runs of one task have read and made, for the run that is reported in their place.
+#[derive(Debug, Default)]
+pub(crate) struct GatheredAssets {
+    gathered: AssetData,
+    /// Where each of the upstream assets is: there may be many.
+    places: HashMap<Asset, usize>,
+}
+
+impl GatheredAssets {
+    /// Adds those of a run that has ended in `state`, if there is anything to tell of them.
+    pub(crate) fn add(&mut self, assets: &AssetContext, state: &State) {
+        if assets.event(state).is_none() {
+            return;
+        }
+        let AssetData { upstream_assets, materialization_metadata, .. } = &*assets.0;
+        for asset in upstream_assets {
+            let all = &mut self.gathered.upstream_assets;
+            match self.places.get(asset) {
+                Some(&place) => all[place] = asset.clone(),
+                None => {
+                    self.places.insert(asset.clone(), all.len());
+                    all.push(asset.clone());
+                }
+            }
+        }
+        let metadata = materialization_metadata.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.gathered.materialization_metadata.get_mut();
+        let all = all.unwrap_or_else(PoisonError::into_inner);
+        for (key, metadata) in &*metadata {
+            all.entry(key.clone()).or_default().extend(metadata.clone());
+        }
+        drop(metadata);
+        if self.gathered.downstream_assets.is_empty() {
+            // Options of the task, and so the same for all.
+            self.gathered.downstream_assets = assets.0.downstream_assets.clone();
+            self.gathered.direct_asset_dependencies = assets.0.direct_asset_dependencies.clone();
+            self.gathered.materialized_by = assets.0.materialized_by.clone();
+        }
+    }
+
+    /// The context of the run that stands for the others; `None` if there is nothing to tell.
+    pub(crate) fn into_context(self, id: TaskRunId) -> Option<AssetContext> {
+        let gathered = AssetData { task_run_id: Some(id), ..self.gathered };
+        (!gathered.downstream_assets.is_empty()).then(|| AssetContext(Arc::new(gathered)))
     }
 }
 

@@ -1,10 +1,13 @@
 //! `FlowRunContext`: the flow run that surrounds the code.
 
+mod tell;
+
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
 
+use super::course::Course;
 use super::scope::scoped_by_push;
 use super::{ContextModel, Frame, Ledger, Policy, Scope};
 use crate::clock::Timestamp;
@@ -17,6 +20,8 @@ use crate::runner::Cancellation;
 use crate::secret::Secrets;
 use crate::stack;
 use crate::tags::{TagNode, TagSet};
+
+pub(crate) use tell::RunTally;
 
 /// Prefect's other name for [`FlowRunContext`].
 pub type EngineContext = FlowRunContext;
@@ -47,7 +52,8 @@ pub(crate) struct FlowRunData {
     /// When the run was first `Running`.
     pub(crate) start_time: Timestamp,
     pub(crate) run_count: u32,
-    pub(crate) parent_task_run_id: Option<TaskRunId>,
+    /// What stands for it in the flow run that called it.
+    pub(crate) stand_in: Option<StandIn>,
     pub(crate) parent_flow_run_id: Option<FlowRunId>,
     pub(crate) root_flow_run_id: FlowRunId,
     pub(crate) tags: Option<Arc<TagNode>>,
@@ -56,6 +62,20 @@ pub(crate) struct FlowRunData {
     /// The wish that the run ends, if anybody can have it.
     pub(crate) cancellation: Option<Cancellation>,
     pub(crate) ledger: Arc<Ledger>,
+    /// Of all attempts.
+    pub(crate) course: Arc<Course>,
+}
+
+/// The task run that stands for a subflow in the flow run that called it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StandIn {
+    pub(crate) id: TaskRunId,
+    /// The number of this call among the calls of the same flow.
+    pub(crate) count: u32,
+    pub(crate) flow_run_id: FlowRunId,
+    /// Which attempt of that.
+    pub(crate) run_count: u32,
+    pub(crate) parent: Option<TaskRunId>,
 }
 
 impl FlowRunData {
@@ -82,6 +102,11 @@ impl FlowRunContext {
 
     pub(crate) fn data(&self) -> &FlowRunData {
         &self.0
+    }
+
+    /// The states that it enters while an attempt runs.
+    pub(crate) fn course(&self) -> &Arc<Course> {
+        &self.0.course
     }
 
     pub(crate) fn ledger(&self) -> &Arc<Ledger> {
@@ -131,7 +156,7 @@ impl FlowRunContext {
 
     /// The task run that stands for this run in the flow run that called it; `None` for a top-level run.
     pub fn parent_task_run_id(&self) -> Option<TaskRunId> {
-        self.0.parent_task_run_id
+        self.0.stand_in.map(|stand_in| stand_in.id)
     }
 
     /// The flow run that called this one; `None` for a top-level run.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::attention::Attention;
 use super::client::ClientLink;
+use super::reported::ReportedRun;
 use super::results::ResultScope;
 use super::transaction::{TaskTransactions, TransactionSlot};
 use super::{
@@ -93,6 +94,10 @@ pub(crate) struct TaskDetails {
     pub(crate) parameters: Parameters,
     pub(crate) inputs: TaskInputs,
     pub(crate) assets: Option<AssetContext>,
+    /// The run that is reported in place of this one and others.
+    pub(crate) reported_as: Option<Arc<dyn ReportedRun>>,
+    /// The run that recorders know in place of the one that has called.
+    pub(crate) reported_parent: Option<TaskRunId>,
 }
 
 impl LiveTask {
@@ -102,6 +107,18 @@ impl LiveTask {
             Some(TaskDetails { options: Some(options), .. }) => options,
             _ => self.definition.options(),
         }
+    }
+
+    /// The run that is reported in place of this one and others, if that is so.
+    #[inline]
+    pub(crate) fn reported_run(&self) -> Option<&Arc<dyn ReportedRun>> {
+        self.details.as_deref()?.reported_as.as_ref()
+    }
+
+    /// The run that recorders know it by: most runs by themselves.
+    #[inline]
+    pub(crate) fn reported_as(&self) -> TaskRunId {
+        self.reported_run().map_or(self.id, |reported| reported.id())
     }
 }
 
@@ -246,13 +263,13 @@ impl Frame {
 
     /// The task run that calls from here: the innermost one, if it belongs to the innermost flow run.
     #[inline]
-    pub(crate) fn caller(&self) -> Option<TaskRunId> {
+    pub(crate) fn caller(&self) -> Option<&LiveTask> {
         match &self.task {
-            TaskSlot::Here(task) => Some(task.id),
+            TaskSlot::Here(task) => Some(task),
             TaskSlot::Via(frame) => {
                 let task = frame.task()?;
                 (frame.flow().map(FlowRunContext::id) == self.flow().map(FlowRunContext::id))
-                    .then_some(task.id)
+                    .then_some(task)
             }
             TaskSlot::None => None,
         }

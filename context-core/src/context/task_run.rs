@@ -56,6 +56,12 @@ impl TaskRunContext {
         self.live().id
     }
 
+    /// The run that recorders and a server know it by: itself, unless it is one of many that are
+    /// [reported as one](crate::engine::WithOptions::reported_as_one).
+    pub fn reported_as(&self) -> TaskRunId {
+        self.live().reported_as()
+    }
+
     /// The run's name: the task's name and three characters, unless the task names its runs.
     pub fn name(&self) -> String {
         live_name(&self.0, self.live()).to_string()

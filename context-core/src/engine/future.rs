@@ -14,6 +14,7 @@ use std::thread::ThreadId;
 
 use self::shared::{Listener, Outcome, Slot};
 use super::futures::Ends;
+use super::group::Group;
 use super::input::{Upstream, not_ready};
 use crate::clock::Timestamp;
 use crate::context::Context as Ambient;
@@ -41,27 +42,41 @@ pub(super) use shared::Shared;
 pub struct TaskFuture<T>(Arc<Shared<T>>);
 
 impl<T> TaskFuture<T> {
-    /// A future of a run that is open.
-    pub(super) fn open(id: TaskRunId, driving_thread: Option<ThreadId>) -> Self {
+    /// A future of a run that is open, one of `group` if there is one.
+    pub(super) fn open(
+        id: TaskRunId,
+        driving_thread: Option<ThreadId>,
+        group: Option<Arc<Group>>,
+    ) -> Self {
         let state = State::new(StateType::Pending, Timestamp::now());
-        Self::with(id, driving_thread, state, Outcome::Open)
+        Self::with(id, driving_thread, group, state, Outcome::Open)
     }
 
     /// A future of a run that could not be made.
     pub(super) fn failed(id: TaskRunId, error: RunError) -> Self {
+        Self::refused(id, None, error)
+    }
+
+    /// As `failed`, of a run of `group`, if there is one: it has ended.
+    pub(super) fn refused(id: TaskRunId, group: Option<Arc<Group>>, error: RunError) -> Self {
         let state = State::new(StateType::Failed, Timestamp::now()).with_message(error.to_string());
-        Self::with(id, None, state, Outcome::Error(error))
+        if let Some(group) = &group {
+            group.ended(&state);
+        }
+        Self::with(id, None, group, state, Outcome::Error(error))
     }
 
     fn with(
         id: TaskRunId,
         driving_thread: Option<ThreadId>,
+        group: Option<Arc<Group>>,
         state: State,
         outcome: Outcome<T>,
     ) -> Self {
         Self(Arc::new(Shared {
             id,
             driving_thread,
+            group,
             slot: Mutex::new(Slot {
                 state,
                 outcome,

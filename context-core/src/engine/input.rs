@@ -22,6 +22,8 @@ pub use wait_for::WaitFor;
 pub trait Upstream: Send + Sync {
     /// The run.
     fn task_run_id(&self) -> TaskRunId;
+    /// The run that recorders know in its place, if it is one of several that are reported as one.
+    fn reported_as(&self) -> Option<TaskRunId>;
     /// The state it has ended in, or `None` and `waker` is woken when it ends.
     fn poll_end(&self, waker: &Waker) -> Option<State>;
     /// Blocks until it ends.

@@ -32,6 +32,10 @@ enum Phase {
     New,
     Pending,
     Running,
+    /// Code inside the run has paused it.
+    Paused,
+    /// It was paused for too long.
+    Expired,
     AwaitingRetry,
     Ended,
 }
@@ -74,6 +78,17 @@ pub(super) enum Usual {
     Create,
     Begin,
     Succeed,
+}
+
+impl Input {
+    /// True if a run is to complete.
+    pub(super) fn succeeds(&self) -> bool {
+        match self {
+            Self::Succeed | Self::Reuse => true,
+            Self::Return(state) => state.is_completed(),
+            _ => false,
+        }
+    }
 }
 
 impl From<Usual> for Input {
@@ -163,6 +178,21 @@ impl Machine {
         };
         self.phase = phase;
         then
+    }
+
+    /// Takes over that code inside the run has entered states while the attempt was running: it is running again since
+    /// `last`, or paused, and perhaps `expired`.
+    pub(super) const fn take_over(&mut self, last: Timestamp, paused: bool, expired: bool) {
+        self.last = last;
+        self.phase = match (paused, expired) {
+            (false, _) => Phase::Running,
+            (true, false) => Phase::Paused,
+            (true, true) => Phase::Expired,
+        };
+        if paused {
+            // As on a server: what fails while it is paused is not attempted again.
+            self.forbid_retries();
+        }
     }
 
     /// Ends it without a state.
@@ -290,11 +320,32 @@ impl Machine {
                     Then::End,
                 )
             }
+            (Phase::Paused | Phase::Expired, input) => self.after_pause(at, input)?,
             _ => return None,
         };
         self.phase = phase;
         self.last = at;
         Some((state, then))
+    }
+
+    /// Leaves a pause that nobody has ended.
+    #[cold]
+    fn after_pause(&self, at: Timestamp, input: Input) -> Option<(Phase, State, Then)> {
+        let expired = self.phase == Phase::Expired;
+        let state = match input {
+            Input::Succeed if !expired => State::new(StateType::Completed, at),
+            Input::Return(state) if !(expired && state.is_completed()) => state.entered_at(at),
+            Input::Succeed | Input::Return(_) => State::new(StateType::Failed, at)
+                .with_message("The flow was paused and never resumed."),
+            Input::Fail { name, message, .. } => failed(at, name, message),
+            Input::Reject { message } => failed(at, None, message),
+            Input::Crash { message } => State::new(StateType::Crashed, at).with_message(message),
+            Input::Cancel { message } => State::new(StateType::Cancelled, at).with_message(message),
+            Input::Create | Input::Begin | Input::Reuse | Input::Resume | Input::Unready { .. } => {
+                return None;
+            }
+        };
+        Some((Phase::Ended, state, Then::End))
     }
 
     #[cold]
@@ -306,12 +357,7 @@ impl Machine {
         delay: Option<Duration>,
     ) -> (Phase, State, Then) {
         if self.is_last_attempt() {
-            let state = State::new(StateType::Failed, at).with_message(message);
-            let state = match name {
-                Some(name) => state.with_name(name),
-                None => state,
-            };
-            return (Phase::Ended, state, Then::End);
+            return (Phase::Ended, failed(at, name, message), Then::End);
         }
         if self.subject == Subject::Task && delay.is_none() {
             self.run_count += 1;
@@ -327,14 +373,30 @@ impl Machine {
     }
 }
 
+/// The state after a failure that is final.
+fn failed(at: Timestamp, name: Option<&'static str>, message: String) -> State {
+    let state = State::new(StateType::Failed, at).with_message(message);
+    match name {
+        Some(name) => state.with_name(name),
+        None => state,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    const PHASES: [Phase; 5] =
-        [Phase::New, Phase::Pending, Phase::Running, Phase::AwaitingRetry, Phase::Ended];
+    const PHASES: [Phase; 7] = [
+        Phase::New,
+        Phase::Pending,
+        Phase::Running,
+        Phase::Paused,
+        Phase::Expired,
+        Phase::AwaitingRetry,
+        Phase::Ended,
+    ];
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -388,7 +450,9 @@ mod tests {
 
     #[test]
     fn unseen_steps_are_those_that_are_seen() {
-        for phase in PHASES {
+        // Task runs are never paused.
+        let of_tasks = |phase: &Phase| !matches!(phase, Phase::Paused | Phase::Expired);
+        for phase in PHASES.into_iter().filter(of_tasks) {
             for usual in [Usual::Create, Usual::Begin, Usual::Succeed] {
                 let mut seen = machine(Subject::Task, phase, 0, 1);
                 let mut unseen = seen.clone();
@@ -413,11 +477,14 @@ mod tests {
             const BEGIN: &str = "Running() Attempt";
             const CREATE: &str = "Pending() AwaitInputs";
             const GIVEN: &str = "Cancelled() End";
+            const EXPIRED: &str = "Failed('The flow was paused and never resumed.') End";
             // Create, Begin, Succeed, Reuse, Return, Fail, Resume, Unready, Reject, Crash, Cancel.
             let table = [
                 [CREATE, "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"],
                 ["-", BEGIN, "-", "-", "-", "-", "-", NOT_READY, FAILED, CRASHED, CANCELLED],
                 ["-", "-", DONE, CACHED, GIVEN, FAILED, "-", "-", FAILED, CRASHED, CANCELLED],
+                ["-", "-", DONE, "-", GIVEN, FAILED, "-", "-", FAILED, CRASHED, CANCELLED],
+                ["-", "-", EXPIRED, "-", GIVEN, FAILED, "-", "-", FAILED, CRASHED, CANCELLED],
                 ["-", "-", "-", "-", "-", "-", resumed, "-", FAILED, CRASHED, CANCELLED],
                 ["-"; 11],
             ];
@@ -463,6 +530,28 @@ mod tests {
         let first = machine(Subject::Flow, Phase::Running, 1, 1);
         let expected = "AwaitingRetry('slow', type=SCHEDULED) Delay(0ns)";
         assert_eq!(outcome(first, timed_out()), expected);
+    }
+
+    #[test]
+    fn a_run_that_was_paused_goes_on_where_its_pauses_have_left_it() {
+        let begun = || machine(Subject::Flow, Phase::Running, 1, 3);
+        let mut resumed = begun();
+        resumed.take_over(at(7_000), false, false);
+        assert_eq!((resumed.running_since(), resumed.is_last_attempt()), (Some(at(7_000)), false));
+        let (state, then) = resumed.step(at(5_000), fail(Some(SECOND))).unwrap();
+        assert_eq!((state.timestamp(), then), (at(7_001), Then::Delay(SECOND)));
+
+        let mut paused = begun();
+        paused.take_over(at(7_000), true, false);
+        assert_eq!((paused.running_since(), paused.is_last_attempt()), (None, true));
+        let (state, then) = paused.step(at(9_000), fail(Some(SECOND))).unwrap();
+        assert_eq!((state.to_string().as_str(), then), ("Failed('no')", Then::End));
+
+        let mut expired = begun();
+        expired.take_over(at(7_000), true, true);
+        let given = Input::Return(Box::new(State::completed()));
+        let (state, _) = expired.step(at(9_000), given).unwrap();
+        assert_eq!(state.message(), Some("The flow was paused and never resumed."));
     }
 
     #[test]

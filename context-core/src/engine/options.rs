@@ -1,5 +1,6 @@
 //! `with_options()`: a task or flow with other options for some calls.
 
+mod as_one;
 mod calls;
 
 use std::borrow::Cow;
@@ -25,6 +26,8 @@ use crate::results::IntoStorage;
 use crate::state::State;
 use crate::tags::IntoTags;
 use crate::transaction::Transaction;
+
+pub use as_one::ReportedAsOne;
 
 /// A task with other options; made by `fetch::with_options()`.
 ///
@@ -133,6 +136,7 @@ macro_rules! shared_builder {
                 wait_for: self.wait_for,
                 inputs,
                 copy: self.copy,
+                group: None,
             }
         }
     };
@@ -221,6 +225,12 @@ impl<H: TaskFn<Args>, Args: ArgumentList> WithOptions<H, Args> {
         self.change(|options| options.retry_condition(condition))
     }
 
+    /// Has recorders, and so a server, told of the runs of a `map` as of one: see [`ReportedAsOne`]. The last word before
+    /// `map`.
+    pub const fn reported_as_one(self) -> ReportedAsOne<H, Args> {
+        ReportedAsOne(self)
+    }
+
     /// Calls it with a tuple of inputs.
     pub(super) fn call_with(
         self,
@@ -261,6 +271,7 @@ impl<H: TaskFn<Args>, Args: ArgumentList> WithOptions<H, Args> {
                     wait_for: self.wait_for.clone(),
                     inputs,
                     copy: self.copy,
+                    group: None,
                 })
             })
             .collect()

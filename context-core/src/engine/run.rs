@@ -11,6 +11,7 @@ mod enter;
 mod keep;
 mod log;
 mod record;
+mod reported;
 mod target;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,9 +34,10 @@ use crate::parameters::{ParameterSink, Parameters};
 use crate::record::{Client, RunTags, TaskInputs};
 use crate::stack::{self, Presence};
 use crate::state::{RunError, State};
+use crate::tags::TagSet;
 
 pub(super) use agree::Agreed;
-pub(super) use ends::{Fault, Judged};
+pub(super) use ends::{Fault, Judged, abandonment};
 pub(super) use keep::{Keep, WholeArguments};
 pub(super) use record::Told;
 pub(super) use target::RunnerChoice;
@@ -168,7 +170,11 @@ impl Run {
         let target = TaskTarget { definition, id, parent: None, start_time: None, details };
         let presence = Presence::new(stack::current::<Frame>());
         let attention = Frame::attention(presence.frame());
-        Self::new(Machine::new(Subject::Task), Target::Task(target), presence, attention, None)
+        let bare = target.details.is_none();
+        let mut run =
+            Self::new(Machine::new(Subject::Task), Target::Task(target), presence, attention, None);
+        run.undivided &= bare;
+        run
     }
 
     /// A run of a flow that is called here.
@@ -280,6 +286,8 @@ impl Run {
             if concerned {
                 *self.steps_slot() = Some(Steps::default());
             }
+        } else if self.was_paused() {
+            self.steps_slot().get_or_insert_default();
         }
         self.has_steps()
     }
@@ -298,13 +306,17 @@ impl Run {
 
     /// The names of the run's tags.
     pub(super) fn tag_names(&self) -> Vec<String> {
+        self.tags().iter().map(ToString::to_string).collect()
+    }
+
+    /// The run's tags.
+    fn tags(&self) -> TagSet {
         let own = match &self.target {
             Target::Task(task) => Some(task.options().own_tags()),
             Target::Flow(_) => None,
         };
         let ambient = self.presence.frame().and_then(|frame| frame.tags());
-        let tags = RunTags { own, ambient }.to_set();
-        tags.iter().map(ToString::to_string).collect()
+        RunTags { own, ambient }.to_set()
     }
 
     /// What can still tell of the run after its end.

@@ -271,6 +271,7 @@ impl Run {
     }
 
     async fn close_in_vain(&mut self, now: Timestamp, mut fault: Fault) -> Stepped {
+        self.take_over(now);
         // What fails after an interrupt has failed because of it.
         runner::check_interrupt();
         if !self.machine().is_last_attempt() && !self.may_retry(now, &fault).await {

@@ -19,6 +19,7 @@ use self::state::ForState;
 use self::waiting::Waiting;
 use super::body::{FlowFn, TaskFn};
 use super::future::TaskFuture;
+use super::group::Group;
 use super::input::Upstream;
 use super::run::{Run, RunnerChoice};
 use crate::clock::Timestamp;
@@ -38,22 +39,24 @@ pub struct Prepared<Args: ArgumentList, Options> {
     pub(super) inputs: Args::Inputs,
     /// How to copy the arguments, if the caller has asked for retries.
     pub(super) copy: Option<fn(&Args) -> Args>,
+    /// Those it is to be reported with as one, of a task that is mapped so.
+    pub(super) group: Option<Arc<Group>>,
 }
 
 impl<Args: ArgumentList, Options> Prepared<Args, Options> {
     /// Where the arguments come from.
     fn task_inputs(&self, names: &[&'static str]) -> TaskInputs {
         let mut task_inputs = TaskInputs::new();
-        Args::upstreams(&self.inputs, &mut |index, runs| {
+        let mut add = |name, runs: &[Arc<dyn Upstream>]| {
             if !runs.is_empty() {
-                let name = names.get(index).copied().unwrap_or_default();
-                task_inputs.add(name, runs.iter().map(|run| run.task_run_id()).collect());
+                let runs = runs.iter().map(|run| (run.task_run_id(), run.reported_as()));
+                task_inputs.add_reported(name, runs);
             }
+        };
+        Args::upstreams(&self.inputs, &mut |index, runs| {
+            add(names.get(index).copied().unwrap_or_default(), runs);
         });
-        if !self.wait_for.is_empty() {
-            let waited = self.wait_for.iter().map(|run| run.task_run_id()).collect();
-            task_inputs.add(TaskInputs::WAIT_FOR, waited);
-        }
+        add(TaskInputs::WAIT_FOR, &self.wait_for);
         task_inputs
     }
 }
@@ -191,13 +194,17 @@ where
     let task_runner = ledger.runner().task_runner().cloned();
     let definition = H::definition();
     let inputs = prepared.task_inputs(definition.meta().parameters);
-    let mut run = Run::configured_task(definition, Some(id), prepared.options.clone(), inputs);
+    let group = prepared.group.clone();
+    let mut run = match &group {
+        None => Run::configured_task(definition, Some(id), prepared.options.clone(), inputs),
+        Some(group) => group.run(id, inputs),
+    };
     run.keep_state();
     let mut waiting = Waiting::<OfTask<H>, Args>::new(run, prepared);
     if let Err(error) = waiting.create() {
-        return TaskFuture::failed(id, error);
+        return TaskFuture::refused(id, group, error);
     }
-    let future = TaskFuture::open(id, ledger.runner().driving_thread());
+    let future = TaskFuture::open(id, ledger.runner().driving_thread(), group);
     let publisher =
         Publisher { shared: future.shared(), ticket: ledger.submissions().open(), ledger };
     match task_runner {

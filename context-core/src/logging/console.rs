@@ -121,9 +121,15 @@ fn levels(settings: &Settings, directives: Option<&str>) -> Targets {
 }
 
 /// Every span of a run, whatever its level, and no other; events by their levels.
-struct RunsAndLevels(Targets);
+pub(super) struct RunsAndLevels(Targets);
 
 impl RunsAndLevels {
+    /// As `settings` say, and `RUST_LOG`.
+    #[cfg(feature = "server")]
+    pub(super) fn of(settings: &Settings, variable: impl Fn(&str) -> Option<String>) -> Self {
+        Self(levels(settings, variable("RUST_LOG").as_deref()))
+    }
+
     fn wants(&self, metadata: &Metadata<'_>) -> bool {
         if metadata.is_span() {
             is_run(metadata)

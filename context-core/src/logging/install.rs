@@ -20,7 +20,8 @@ use crate::context::SettingsContext;
 #[non_exhaustive]
 pub struct LoggingIsSetUp;
 
-/// Has what the program logs written to the standard error stream, as the settings say.
+/// Has what the program logs written to the standard error stream, as the settings say, and what runs log sent to the
+/// server that is told of them.
 ///
 /// For the start of a program. Called again it does nothing, and if the program has a subscriber already, that stays.
 ///
@@ -46,6 +47,8 @@ pub fn try_init() -> Result<(), LoggingIsSetUp> {
     let is_ours = IS_OURS.get_or_init(|| {
         let console = Console::new(settings.settings());
         let subscriber = tracing_subscriber::registry().with(console.layer());
+        #[cfg(feature = "server")]
+        let subscriber = subscriber.with(super::api::layer_of(settings.settings()));
         tracing::subscriber::set_global_default(subscriber).is_ok()
     });
     if *is_ours { Ok(()) } else { Err(LoggingIsSetUp) }

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, RwLock};
 #[cfg(feature = "server")]
 use super::Server;
 use super::unusable::Unusable;
-use super::{Interest, MemoryRecorder, Orchestrator, Recorder, RunEvent};
+use super::{Interest, MemoryRecorder, Orchestrator, Recorder, RunEvent, Services};
 use crate::settings::Settings;
 
 /// A cheap handle to a recorder, or to several.
@@ -31,6 +31,7 @@ struct Recorders {
     interest: Interest,
     list: Vec<Arc<dyn Recorder>>,
     orchestrator: Option<Arc<dyn Orchestrator>>,
+    services: Option<Arc<dyn Services>>,
     #[cfg(feature = "server")]
     server: Option<Server>,
 }
@@ -41,6 +42,7 @@ impl Recorders {
             interest,
             list: Vec::new(),
             orchestrator: None,
+            services: None,
             #[cfg(feature = "server")]
             server: None,
         }
@@ -97,8 +99,18 @@ impl Client {
     pub fn with_server(&self, server: Server) -> Self {
         let told: Arc<dyn Recorder> = Arc::new(server.clone());
         let decides: Arc<dyn Orchestrator> = Arc::new(server.clone());
+        let serves: Arc<dyn Services> = Arc::new(server.clone());
         let mut recorders = self.and(told).with_orchestrator(decides).recorders();
+        recorders.services = Some(serves);
         recorders.server = Some(server);
+        Self(Some(Arc::new(recorders)))
+    }
+
+    /// The same client where nothing that needs a server can be done, because of `problem`.
+    fn unusable(&self, problem: impl ToString) -> Self {
+        let unusable = Arc::new(Unusable::new(problem));
+        let mut recorders = self.with_orchestrator(unusable.clone()).recorders();
+        recorders.services = Some(unusable);
         Self(Some(Arc::new(recorders)))
     }
 
@@ -116,15 +128,15 @@ impl Client {
         return match Server::of(settings) {
             Ok(None) => process,
             Ok(Some(server)) => process.with_server(server),
-            Err(problem) => process.with_orchestrator(Arc::new(Unusable::new(problem))),
+            Err(problem) => process.unusable(problem),
         };
         #[cfg(not(feature = "server"))]
         match settings.api_url() {
             None => process,
-            Some(url) => process.with_orchestrator(Arc::new(Unusable::new(format!(
+            Some(url) => process.unusable(format!(
                 "the settings name the server {url}, but this program was built without the feature `server` of \
                  `context`; build it with that feature, or unset PREFECT_API_URL"
-            )))),
+            )),
         }
     }
 
@@ -135,6 +147,11 @@ impl Client {
     /// Who decides about flow runs, if not the engine.
     pub fn orchestrator(&self) -> Option<&Arc<dyn Orchestrator>> {
         self.0.as_ref()?.orchestrator.as_ref()
+    }
+
+    /// What serves those who talk to the server, if there is one.
+    pub(crate) fn services(&self) -> Option<&Arc<dyn Services>> {
+        self.0.as_ref()?.services.as_ref()
     }
 
     /// The client of runs outside every client context.

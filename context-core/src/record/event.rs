@@ -1,5 +1,6 @@
 //! Events: borrowed views of what happened to a run.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,8 @@ use serde_json::Value;
 
 use crate::asset::Asset;
 use crate::clock::Timestamp;
-use crate::id::{FlowRunId, TaskRunId};
+use crate::event::Event;
+use crate::id::{ArtifactId, FlowRunId, TaskRunId};
 use crate::names::task_run_name;
 use crate::parameters::Parameters;
 use crate::state::State;
@@ -24,6 +26,12 @@ pub enum RunEvent<'a> {
     TaskRun(TaskRunEvent<'a>),
     /// A task run read or made an asset.
     Asset(AssetEvent<'a>),
+    /// An artifact was created or changed.
+    Artifact(ArtifactEvent<'a>),
+    /// A program tells an event of its own.
+    Custom(CustomEvent<'a>),
+    /// More of the runs that are reported as one task run have ended.
+    Progress(ProgressEvent<'a>),
 }
 
 /// A flow run entered a state.
@@ -190,9 +198,18 @@ impl RunTags<'_> {
 /// The runs that a task run's arguments came from.
 ///
 /// A list of input names, each with the task runs found in it: one entry for each parameter that was given as a future,
-/// `wait_for`, and `__parents__` for the task run that made the call.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TaskInputs(Vec<(&'static str, Vec<TaskRunId>)>);
+/// `wait_for`, and `__parents__` for the task run that made the call. Runs that are reported as one stand in it as the
+/// one run that recorders know.
+#[derive(Clone, Debug, Default)]
+pub struct TaskInputs(Vec<TaskInput>);
+
+#[derive(Clone, Debug)]
+struct TaskInput {
+    name: &'static str,
+    runs: Vec<TaskRunId>,
+    /// The runs themselves, where others stand for some of them in `runs`; else empty.
+    sources: Vec<TaskRunId>,
+}
 
 impl TaskInputs {
     /// The name under which ordering-only dependencies stand.
@@ -208,24 +225,79 @@ impl TaskInputs {
     /// Notes that input `name` came from `runs`; nothing is noted if there are none.
     pub fn add(&mut self, name: &'static str, runs: Vec<TaskRunId>) {
         if !runs.is_empty() {
-            self.0.push((name, runs));
+            self.0.push(TaskInput { name, runs, sources: Vec::new() });
         }
+    }
+
+    /// As `add`, of runs in whose place recorders may know another, which is then there once.
+    pub(crate) fn add_reported(
+        &mut self,
+        name: &'static str,
+        runs: impl Iterator<Item = (TaskRunId, Option<TaskRunId>)> + Clone,
+    ) {
+        if runs.clone().all(|(_, reported_as)| reported_as.is_none()) {
+            return self.add(name, runs.map(|(run, _)| run).collect());
+        }
+        let mut known = HashSet::new();
+        let is_new = |(run, reported_as): (_, Option<_>)| match reported_as {
+            None => Some(run),
+            Some(reported_as) => known.insert(reported_as).then_some(reported_as),
+        };
+        let sources = runs.clone().map(|(run, _)| run).collect();
+        self.0.push(TaskInput { name, runs: runs.filter_map(is_new).collect(), sources });
     }
 
     /// Name and runs of each input.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &[TaskRunId])> {
-        self.0.iter().map(|(name, runs)| (*name, runs.as_slice()))
+        self.0.iter().map(|input| (input.name, input.runs.as_slice()))
     }
 
     /// The runs of input `name`.
     pub fn get(&self, name: &str) -> &[TaskRunId] {
-        self.0.iter().find(|(known, _)| *known == name).map_or(&[], |(_, runs)| runs)
+        self.0.iter().find(|input| input.name == name).map_or(&[], |input| &input.runs)
     }
 
     /// True if no argument came from a run.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// The runs themselves that arguments came from, and those that were waited for, whatever recorders know.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = TaskRunId> {
+        let inputs = self.0.iter().filter(|input| input.name != Self::PARENTS);
+        inputs
+            .flat_map(|input| if input.sources.is_empty() { &input.runs } else { &input.sources })
+            .copied()
+    }
+}
+
+/// Inputs are equal if they show the same.
+impl PartialEq for TaskInputs {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for TaskInputs {}
+
+/// How far the runs are that are reported as one task run.
+///
+/// Told at most four times in a second, and once more when all have ended, right before the task run's last state. Only
+/// the last is told to a recorder that does not want every state.
+#[derive(Clone, Copy, Debug)]
+pub struct ProgressEvent<'a> {
+    /// The task run that stands for them.
+    pub task_run_id: TaskRunId,
+    /// The flow run it belongs to.
+    pub flow_run_id: FlowRunId,
+    /// The task run's name.
+    pub name: RunName<'a>,
+    /// How many have ended.
+    pub done: usize,
+    /// How many of those have not completed, but failed, crashed, were cancelled or never had their inputs.
+    pub failed: usize,
+    /// How many there are.
+    pub total: usize,
 }
 
 /// A task run read or made an asset.
@@ -245,4 +317,57 @@ pub struct AssetEvent<'a> {
     pub materialized_by: Option<&'a str>,
     /// What the run said about it.
     pub metadata: Option<&'a serde_json::Map<String, Value>>,
+}
+
+/// An artifact was created or changed.
+#[derive(Clone, Copy, Debug)]
+pub struct ArtifactEvent<'a> {
+    /// Prefect's name of the event: [`CREATED`](Self::CREATED) or [`UPDATED`](Self::UPDATED).
+    pub event: &'static str,
+    /// The artifact.
+    pub id: ArtifactId,
+    /// The key under which its versions are found. `None` if it has none, or was changed.
+    pub key: Option<&'a str>,
+    /// How it is shown: `markdown`, `table`, `progress` or `image`. `None` if it was changed.
+    pub kind: Option<&'static str>,
+    /// What is said about it; `None` if nothing is, or if that has not changed.
+    pub description: Option<&'a str>,
+    /// What it shows: a text, or the number of a progress.
+    pub data: &'a Value,
+    /// Who has done it.
+    pub origin: &'a Origin,
+}
+
+impl ArtifactEvent<'_> {
+    /// It was created.
+    pub const CREATED: &'static str = "prefect.artifact.created";
+    /// It was changed.
+    pub const UPDATED: &'static str = "prefect.artifact.updated";
+}
+
+/// A program tells an event of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct CustomEvent<'a> {
+    /// The event.
+    pub event: &'a Event,
+    /// Who tells it.
+    pub origin: &'a Origin,
+}
+
+/// The runs that surround code which tells something. Outside of runs it is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Origin {
+    /// The innermost flow run.
+    pub flow_run_id: Option<FlowRunId>,
+    /// Its name.
+    pub flow_run_name: Option<String>,
+    /// The name of its flow.
+    pub flow_name: Option<String>,
+    /// The innermost task run, if it belongs to the flow run.
+    pub task_run_id: Option<TaskRunId>,
+    /// Its name.
+    pub task_run_name: Option<String>,
+    /// The tags of both.
+    pub tags: TagSet,
 }

@@ -6,10 +6,14 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Map, Value};
 
-use super::{AssetEvent, FlowRun, Recorder, RunEvent, TaskRun};
+use super::{
+    ArtifactEvent, AssetEvent, CustomEvent, FlowRun, Origin, ProgressEvent, Recorder, RunEvent,
+    TaskRun,
+};
 use crate::asset::Asset;
 use crate::clock::Timestamp;
-use crate::id::{FlowRunId, TaskRunId};
+use crate::event::Event;
+use crate::id::{ArtifactId, FlowRunId, TaskRunId};
 use crate::state::State;
 
 /// One event, kept.
@@ -34,6 +38,45 @@ pub enum Recorded {
         materialized_by: Option<String>,
         /// What the run said about it.
         metadata: Option<Map<String, Value>>,
+    },
+    /// An artifact was created or changed.
+    Artifact {
+        /// Prefect's name of the event.
+        event: &'static str,
+        /// The artifact.
+        id: ArtifactId,
+        /// The key under which its versions are found.
+        key: Option<String>,
+        /// How it is shown.
+        kind: Option<&'static str>,
+        /// What is said about it.
+        description: Option<String>,
+        /// What it shows.
+        data: Value,
+        /// Who has done it.
+        origin: Origin,
+    },
+    /// A program told an event of its own.
+    Custom {
+        /// The event.
+        event: Event,
+        /// Who told it.
+        origin: Origin,
+    },
+    /// More of the runs that are reported as one task run have ended.
+    Progress {
+        /// The task run that stands for them.
+        task_run_id: TaskRunId,
+        /// The flow run it belongs to.
+        flow_run_id: FlowRunId,
+        /// The task run's name.
+        name: String,
+        /// How many have ended.
+        done: usize,
+        /// How many of those have not completed.
+        failed: usize,
+        /// How many there are.
+        total: usize,
     },
 }
 
@@ -115,9 +158,13 @@ impl MemoryRecorder {
     /// What happened as text, one line for each run in the order of their first states, indented under the run that
     /// called it. Ids, random names and times are left out, so that two runs of one program give one text.
     ///
+    /// Of the progress of runs that are reported as one, there is what was told last: which runs were told of on the way
+    /// depends on time.
+    ///
     /// ```text
     /// flow crawl: Pending, Running, Completed
     ///   task fetch [io]: Pending, Running, Retrying, Completed
+    ///   task parse: Pending, Running, <20000 runs>, Completed
     /// ```
     pub fn transcript(&self) -> String {
         transcript(&self.lock(), None)
@@ -146,6 +193,11 @@ impl Recorder for MemoryRecorder {
             RunEvent::FlowRun(event) => Recorded::FlowRun(event.into(), event.state.clone()),
             RunEvent::TaskRun(event) => Recorded::TaskRun(event.into(), event.state.clone()),
             RunEvent::Asset(event) => asset(event),
+            RunEvent::Artifact(event) => artifact(event),
+            RunEvent::Custom(CustomEvent { event, origin }) => {
+                Recorded::Custom { event: (*event).clone(), origin: (*origin).clone() }
+            }
+            RunEvent::Progress(event) => progress(event),
         };
         self.lock().push(recorded);
     }
@@ -162,13 +214,49 @@ fn asset(event: &AssetEvent<'_>) -> Recorded {
     }
 }
 
+fn artifact(event: &ArtifactEvent<'_>) -> Recorded {
+    Recorded::Artifact {
+        event: event.event,
+        id: event.id,
+        key: event.key.map(ToOwned::to_owned),
+        kind: event.kind,
+        description: event.description.map(ToOwned::to_owned),
+        data: event.data.clone(),
+        origin: event.origin.clone(),
+    }
+}
+
+fn progress(event: &ProgressEvent<'_>) -> Recorded {
+    Recorded::Progress {
+        task_run_id: event.task_run_id,
+        flow_run_id: event.flow_run_id,
+        name: event.name.to_string(),
+        done: event.done,
+        failed: event.failed,
+        total: event.total,
+    }
+}
+
 /// A run in the transcript: its line, the states it went through, and the runs below it.
 struct Line {
     title: String,
     /// When the latest state was entered, in milliseconds.
     at: u128,
     states: Vec<String>,
+    /// Which of the states is the progress that was told last.
+    progress: Option<usize>,
     children: Vec<usize>,
+}
+
+impl Line {
+    /// Notes progress, and forgets what was told before.
+    fn progress(&mut self, text: String) {
+        if let Some(former) = self.progress.take() {
+            self.states.remove(former);
+        }
+        self.progress = Some(self.states.len());
+        self.states.push(text);
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -191,9 +279,17 @@ fn transcript(events: &[Recorded], start: Option<Timestamp>) -> String {
                 let parent = run.parent.map(Id::Task).or(run.flow_run_id.map(Id::Flow));
                 (Id::Task(run.id), parent, state)
             }
-            Recorded::Asset { event, asset, task_run_id, .. } => {
+            Recorded::Progress { task_run_id, done, failed, total, .. } => {
                 if let Some(&line) = index.get(&Id::Task(*task_run_id)) {
-                    lines[line].states.push(format!("<{event} {}>", asset.key()));
+                    lines[line].progress(shown_progress(*done, *failed, *total));
+                }
+                continue;
+            }
+            told => {
+                if let Some((id, text)) = told_by(told)
+                    && let Some(&line) = index.get(&id)
+                {
+                    lines[line].states.push(text);
                 }
                 continue;
             }
@@ -201,7 +297,7 @@ fn transcript(events: &[Recorded], start: Option<Timestamp>) -> String {
         let line = *index.entry(id).or_insert_with(|| {
             let line = lines.len();
             let (states, children) = (Vec::new(), Vec::new());
-            lines.push(Line { title: title(event), at: 0, states, children });
+            lines.push(Line { title: title(event), at: 0, states, progress: None, children });
             match parent.filter(|parent| *parent != id) {
                 Some(_) => {}
                 None => roots.push(line),
@@ -237,6 +333,26 @@ fn transcript(events: &[Recorded], start: Option<Timestamp>) -> String {
     text
 }
 
+/// What is no state: by which run it was told, and what is shown of it.
+fn told_by(told: &Recorded) -> Option<(Id, String)> {
+    let by = |origin: &Origin| {
+        origin.task_run_id.map(Id::Task).or_else(|| origin.flow_run_id.map(Id::Flow))
+    };
+    Some(match told {
+        Recorded::FlowRun(..) | Recorded::TaskRun(..) | Recorded::Progress { .. } => return None,
+        Recorded::Asset { event, asset, task_run_id, .. } => {
+            (Id::Task(*task_run_id), format!("<{event} {}>", asset.key()))
+        }
+        Recorded::Artifact { event, key, kind, data, origin, .. } => {
+            let what = key.as_deref().or(*kind).map_or_else(|| data.to_string(), ToOwned::to_owned);
+            (by(origin)?, format!("<{event} {what}>"))
+        }
+        Recorded::Custom { event, origin } => {
+            (by(origin)?, format!("<{} {}>", event.name(), event.resource().id()))
+        }
+    })
+}
+
 fn title(event: &Recorded) -> String {
     let (kind, name, tags) = match event {
         Recorded::FlowRun(run, _) => ("flow", &run.flow_name, &run.tags),
@@ -244,9 +360,22 @@ fn title(event: &Recorded) -> String {
             ("subflow", &run.name, &run.tags)
         }
         Recorded::TaskRun(run, _) => ("task", &run.task_name, &run.tags),
-        Recorded::Asset { .. } => unreachable!("an asset event opens no line"),
+        Recorded::Asset { .. }
+        | Recorded::Artifact { .. }
+        | Recorded::Custom { .. }
+        | Recorded::Progress { .. } => {
+            unreachable!("only states open a line")
+        }
     };
     if tags.is_empty() { format!("{kind} {name}") } else { format!("{kind} {name} [{tags}]") }
+}
+
+/// `<12 of 20 runs, 3 failed>`, `<20 runs>`.
+fn shown_progress(done: usize, failed: usize, total: usize) -> String {
+    let of = if done < total { format!("{done} of ") } else { String::new() };
+    let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+    let runs = if total == 1 { "run" } else { "runs" };
+    format!("<{of}{total} {runs}{failed}>")
 }
 
 fn shown(state: &State) -> String {

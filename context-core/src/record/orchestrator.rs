@@ -13,6 +13,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use super::Origin;
 use crate::id::{FlowRunId, TaskRunId};
 use crate::parameters::Parameters;
 use crate::runner::Cancellation;
@@ -44,9 +45,9 @@ pub trait Orchestrator: Debug + Send + Sync {
     /// to be told later.
     fn finish(&self, id: FlowRunId) -> Answer<()>;
 
-    /// Takes the slots that a task run with `tags` needs before it may run; waits for them. `None` if it is known that
-    /// none of the tags has a limit.
-    fn take_tag_slots(&self, id: TaskRunId, tags: &[String]) -> Option<Answer<Held>>;
+    /// Takes the slots that the task run of `run`, with `tags`, needs before it may run; waits for them. `None` if it is
+    /// known that none of the tags has a limit.
+    fn take_tag_slots(&self, run: &Origin, tags: &[String]) -> Option<Answer<Held>>;
 }
 
 /// A flow run that is about to begin.

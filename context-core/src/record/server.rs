@@ -17,7 +17,10 @@ mod event;
 mod limits;
 mod logs;
 mod orchestrate;
+mod pause;
+mod progress;
 mod report;
+mod services;
 mod spool;
 mod thread;
 mod version;
@@ -26,6 +29,9 @@ mod watch;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::time::Instant;
 
 use context_client::{ApiError, PrefectClient};
 use tokio::sync::MutexGuard as AsyncMutexGuard;
@@ -34,6 +40,7 @@ use uuid::{Builder, Uuid};
 use self::connect::Connection;
 use self::delivery::{Delivery, WriteGate};
 use self::limits::KnownLimits;
+use self::progress::Progresses;
 use self::thread::ServerThread;
 use self::watch::Watches;
 use super::{OrchestrationError, Recorder, RunEvent};
@@ -41,10 +48,14 @@ use crate::id::FlowRunId;
 use crate::settings::Settings;
 
 pub use connect::ConnectError;
-pub(crate) use limits::Lease;
+pub(crate) use delivery::Undelivered;
+pub(crate) use logs::LogRow;
 
 /// Under which target what is told of telling is logged. It is not told to the server.
-const LOG: &str = "context::server";
+pub(crate) const LOG: &str = "context::server";
+
+/// Whether everything is waited for when the process ends.
+static FINISHES_AT_EXIT: AtomicBool = AtomicBool::new(false);
 
 /// A connection to a Prefect server. Cheap to clone.
 #[derive(Clone)]
@@ -58,6 +69,7 @@ struct Inner {
     delivery: Delivery,
     watches: Watches,
     limits: KnownLimits,
+    progresses: Progresses,
 }
 
 impl Server {
@@ -85,6 +97,14 @@ impl Server {
         self.0.thread.ask(work)
     }
 
+    /// As [`ask`](Self::ask), but `work` is given up when what this gives is dropped.
+    fn ask_while_wanted<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> impl Future<Output = T> + Send + 'static {
+        self.0.thread.ask_while_wanted(work)
+    }
+
     /// To be held while something is written.
     pub(crate) async fn gate(&self) -> AsyncMutexGuard<'_, ()> {
         self.0.gate.enter().await
@@ -95,9 +115,42 @@ impl Server {
         &self.0.delivery
     }
 
+    /// Has everything be waited for when the process ends, and not at the end of each flow run: for programs whose end is
+    /// known ([`shut_down`](Self::shut_down)).
+    pub(crate) fn finish_at_exit() {
+        FINISHES_AT_EXIT.store(true, Ordering::Relaxed);
+    }
+
     /// Ready once all is told that there is to tell of a flow run that has ended.
     async fn finish_now(&self, id: FlowRunId) {
         self.delivery().finish(id).await;
+        self.show_last_progress().await;
+    }
+
+    /// Delivers all there is, or keeps it, until `deadline` at most; then tells `over` what was not delivered.
+    pub(crate) fn shut_down(&self, deadline: Instant, over: Sender<Undelivered>) {
+        let server = self.clone();
+        self.0.thread.spawn(async move {
+            let undelivered = server.delivery().shutdown(deadline).await;
+            server.show_last_progress().await;
+            // Perhaps nobody waits any more.
+            over.send(undelivered).ok();
+        });
+    }
+
+    /// Takes a line for the logs. It does not wait.
+    pub(crate) fn log(&self, row: LogRow) {
+        self.delivery().log(row);
+    }
+
+    /// The connection whose server is told of a flow run that has not ended.
+    pub(crate) fn of_flow_run(id: FlowRunId) -> Option<Self> {
+        Self::all().into_iter().find(|server| server.delivery().knows_flow_run(id))
+    }
+
+    /// How many events are on their way.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.delivery().tally().waiting()
     }
 
     /// Why the server did not do something.
@@ -111,9 +164,14 @@ impl Server {
     }
 }
 
-/// The server is told of task runs and assets. Flow runs it knows.
+/// The server is told of task runs, assets, artifacts and events of programs. Flow runs it knows.
 impl Recorder for Server {
     fn record(&self, event: &RunEvent<'_>) {
+        match event {
+            RunEvent::Progress(progress) => self.show_progress(progress),
+            RunEvent::TaskRun(run) if run.state.is_terminal() => self.0.progresses.end(run.id),
+            _ => {}
+        }
         self.delivery().record(event);
     }
 }

@@ -1,15 +1,18 @@
-//! What decides about flow runs where the server that the settings name cannot be used: nothing begins, and says why.
+//! What is there where the server that the settings name cannot be used: nothing begins, nothing is given, and says why.
 
 use std::future::ready;
 
+use serde_json::Value;
+
 use super::{
-    Answer, Cancellation, Decision, Held, NewFlowRun, OrchestrationError, Orchestrator,
-    RegisteredFlowRun,
+    Answer, ArtifactChange, AskedInput, Cancellation, Decision, Held, NewArtifact, NewFlowRun,
+    NewVariable, OrchestrationError, Orchestrator, Origin, Paused, RegisteredFlowRun, Resumed,
+    Services, Slots, Variables, WantedSlots,
 };
-use crate::id::{FlowRunId, TaskRunId};
+use crate::id::{ArtifactId, FlowRunId};
 use crate::state::State;
 
-/// An orchestrator that cannot be asked.
+/// An orchestrator, and services, that cannot be asked.
 #[derive(Debug)]
 pub(super) struct Unusable(OrchestrationError);
 
@@ -44,7 +47,51 @@ impl Orchestrator for Unusable {
         Box::pin(ready(Ok(())))
     }
 
-    fn take_tag_slots(&self, _: TaskRunId, _: &[String]) -> Option<Answer<Held>> {
+    fn take_tag_slots(&self, _: &Origin, _: &[String]) -> Option<Answer<Held>> {
         None
+    }
+}
+
+impl Services for Unusable {
+    fn create_artifact(&self, _: NewArtifact) -> Answer<ArtifactId> {
+        self.answer()
+    }
+
+    fn update_artifact(&self, _: ArtifactId, _: ArtifactChange) -> Answer<bool> {
+        self.answer()
+    }
+
+    fn take_slots(&self, _: WantedSlots) -> Answer<Slots> {
+        self.answer()
+    }
+
+    fn pause(&self, _: FlowRunId, _: State, _: Option<AskedInput>) -> Answer<Paused> {
+        self.answer()
+    }
+
+    fn resumed(&self, _: FlowRunId) -> Answer<State> {
+        self.answer()
+    }
+
+    fn response(&self, _: FlowRunId, _: String) -> Answer<Option<Value>> {
+        self.answer()
+    }
+
+    fn resume(&self, _: FlowRunId, _: Option<Value>) -> Answer<Resumed> {
+        self.answer()
+    }
+}
+
+impl Variables for Unusable {
+    fn read_variable(&self, _: String) -> Answer<Option<Value>> {
+        self.answer()
+    }
+
+    fn write_variable(&self, _: NewVariable) -> Answer<bool> {
+        self.answer()
+    }
+
+    fn delete_variable(&self, _: String) -> Answer<bool> {
+        self.answer()
     }
 }

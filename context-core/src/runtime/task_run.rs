@@ -69,20 +69,29 @@ pub fn run_count() -> u32 {
     mock::scalar("PREFECT__RUNTIME__TASK_RUN__RUN_COUNT", real).unwrap_or(0)
 }
 
-/// The run's address in the API, `{api}/runs/task-run/{id}`; `None` without a run or without `PREFECT_API_URL`.
+/// The id that the server knows the run by.
+fn reported_id() -> Option<TaskRunId> {
+    mock::scalar("PREFECT__RUNTIME__TASK_RUN__ID", || read(TaskRunContext::reported_as))
+}
+
+/// The run's address in the API, `{api}/runs/task-run/{id}`, of the run that it is reported as; `None` without a run or without `PREFECT_API_URL`.
 ///
 /// ```
 /// assert_eq!(context_core::runtime::task_run::api_url(), None);
 /// ```
 pub fn api_url() -> Option<String> {
-    mock::scalar("PREFECT__RUNTIME__TASK_RUN__API_URL", || links::api("runs/task-run", id()?))
+    mock::scalar("PREFECT__RUNTIME__TASK_RUN__API_URL", || {
+        links::api("runs/task-run", reported_id()?)
+    })
 }
 
-/// The run's page in the UI, `{ui}/runs/task-run/{id}`; `None` without a run or without `PREFECT_API_URL`.
+/// The run's page in the UI, `{ui}/runs/task-run/{id}`, of the run that it is reported as; `None` without a run or without `PREFECT_API_URL`.
 ///
 /// ```
 /// assert_eq!(context_core::runtime::task_run::ui_url(), None);
 /// ```
 pub fn ui_url() -> Option<String> {
-    mock::scalar("PREFECT__RUNTIME__TASK_RUN__UI_URL", || links::ui("runs/task-run", id()?))
+    mock::scalar("PREFECT__RUNTIME__TASK_RUN__UI_URL", || {
+        links::ui("runs/task-run", reported_id()?)
+    })
 }

@@ -5,7 +5,7 @@ use super::*;
 use crate::clock::Timestamp;
 use crate::context::{
     ContextModel, DeploymentContext, FlowRunContext, FlowRunData, Frame, Ledger, LiveTask,
-    SettingsContext, TagsContext, TaskDetails, TaskTransactions,
+    ReportedRun, SettingsContext, TagsContext, TaskDetails, TaskTransactions,
 };
 use crate::definition::{FlowDefinition, FlowOptions, Meta, TaskDefinition, TaskOptions};
 use crate::id::{FlowRunId, TaskRunId};
@@ -41,19 +41,41 @@ fn flow_run(id: FlowRunId, parent: Option<FlowRunId>) -> FlowRunContext {
         parameters: Parameters::from_iter([("url", "a".into())]),
         start_time: BEGAN,
         run_count: 2,
-        parent_task_run_id: None,
+        stand_in: None,
         parent_flow_run_id: parent,
         root_flow_run_id: parent.unwrap_or(id),
         tags: None,
         log_prints: None,
         cancellation: None,
         ledger: Arc::new(Ledger::new(Client::off(), Runner::of_blocking_caller())),
+        course: Arc::default(),
     })
 }
 
 /// Runs `f` in a task run.
 fn in_task<R>(id: TaskRunId, f: impl FnOnce() -> R) -> R {
+    in_reported_task(id, None, f)
+}
+
+#[derive(Debug)]
+struct Reported(TaskRunId);
+
+impl ReportedRun for Reported {
+    fn id(&self) -> TaskRunId {
+        self.0
+    }
+
+    fn begins(&self, _: Timestamp) {}
+}
+
+/// As `in_task`, of a run that is reported as another.
+fn in_reported_task<R>(
+    id: TaskRunId,
+    reported_as: Option<Arc<dyn ReportedRun>>,
+    f: impl FnOnce() -> R,
+) -> R {
     let details = TaskDetails {
+        reported_as,
         parameters: Parameters::from_iter([("url", "b".into())]),
         ..TaskDetails::default()
     };
@@ -131,6 +153,19 @@ fn runs_have_addresses_where_an_api_is_set() {
                 assert_eq!(task_run::api_url(), Some(format!("{server}/api/{task_path}")));
                 assert_eq!(task_run::ui_url(), Some(format!("{server}/{task_path}")));
             });
+        });
+    });
+}
+
+#[test]
+fn the_address_of_a_run_that_is_reported_as_another_is_that_of_the_other() {
+    let (own, other) = (TaskRunId::generate(BEGAN), TaskRunId::generate(BEGAN));
+    local_server().in_scope(|| {
+        in_reported_task(own, Some(Arc::new(Reported(other))), || {
+            assert_eq!(task_run::id(), Some(own));
+            let path = format!("http://127.0.0.1:4200/runs/task-run/{other}");
+            assert_eq!(task_run::ui_url(), Some(path));
+            assert!(task_run::api_url().unwrap().ends_with(&other.to_string()));
         });
     });
 }

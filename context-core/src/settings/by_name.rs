@@ -22,48 +22,6 @@ pub(super) fn row(name: &str) -> Option<&'static Row> {
     })
 }
 
-/// True if it is a setting of Prefect that means nothing here: it may stand in a profile that both use.
-pub(super) fn is_prefects(name: &str) -> bool {
-    const FAMILIES: &[&str] = &[
-        "API_BLOCKS_",
-        "API_DATABASE_",
-        "API_DEFAULT_",
-        "API_EVENTS_",
-        "API_LOG_",
-        "API_MAX_",
-        "API_SERVICES_",
-        "API_TASK_",
-        "ASYNC_",
-        "CLIENT_ENABLE_",
-        "CLIENT_METRICS_",
-        "CLI_",
-        "CLOUD_",
-        "DEFAULT_",
-        "DEPLOYMENTS_",
-        "EVENTS_",
-        "EXPERIMENTAL_",
-        "EXPERIMENTS_",
-        "INTERNAL_",
-        "LOGGING_INTERNAL_",
-        "LOGGING_SERVER_",
-        "MEMO",
-        "MESSAGING_",
-        "PLUGINS_",
-        "RUNNER_",
-        "SERVER_",
-        "SQLALCHEMY_",
-        "TASK_",
-        "TASKS_TAG_",
-        "TEST",
-        "TELEMETRY_",
-        "UI_",
-        "UNIT_TEST_",
-        "WORKER_",
-    ];
-    let rest = name.strip_prefix("PREFECT_").unwrap_or_default();
-    FAMILIES.iter().any(|family| rest.starts_with(family))
-}
-
 /// What there is to know about a setting.
 ///
 /// # Examples

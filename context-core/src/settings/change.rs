@@ -11,7 +11,6 @@ use super::{Profile, Settings, SettingsError};
 use crate::secret::{MASK, Secret};
 
 /// Changed copies.
-
 impl Settings {
     /// A copy under another profile's name. Does not read that profile; `use_profile` does.
     #[must_use]

@@ -13,7 +13,7 @@ pub enum SettingSource {
     /// Nobody has said anything: the default holds.
     #[default]
     Default,
-    /// The active profile, of `profiles.toml`.
+    /// The active profile, or one that the program uses.
     Profile,
     /// The table `[tool.prefect]` of `pyproject.toml` in the current directory.
     PyprojectToml,
@@ -23,7 +23,7 @@ pub enum SettingSource {
     DotEnv,
     /// An environment variable.
     Environment,
-    /// The program itself: a changed copy, `temporary_settings`, or a profile that it uses.
+    /// The program itself, by a changed copy or `temporary_settings`.
     Program,
 }
 

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use toml_edit::{Document, Item, TableLike, Value};
 
-use super::by_name::{is_prefects, row};
+use super::by_name::row;
 use super::dotenv::DotEnv;
 use super::error::{SettingPlace, SettingSource, SettingsError};
 use super::kind::Shape;
+use super::prefects::is_prefects;
 use super::raw::{Form, Raw};
 use super::reader::{Found, Said, Source};
 use super::source::first;

@@ -31,6 +31,8 @@ pub struct StateDetails {
     pub pause_reschedule: bool,
     /// Tells one pause of a run from another.
     pub pause_key: Option<String>,
+    /// Where is kept what a pause asks for, and what it was given.
+    pub run_input_keyset: Option<RunInputKeyset>,
     /// False if the run must not be tried again.
     pub retriable: Option<bool>,
     /// True if a result that is there was not looked up.
@@ -43,6 +45,31 @@ pub struct StateDetails {
     pub traceparent: Option<String>,
     /// The slot that the run holds of its deployment's limit.
     pub deployment_concurrency_lease_id: Option<Uuid>,
+}
+
+/// Under which keys a server keeps what a pause asks for, and what it was given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunInputKeyset {
+    /// What is said to whoever is asked.
+    pub description: String,
+    /// What was given.
+    pub response: String,
+    /// The JSON schema of what is asked for.
+    pub schema: String,
+}
+
+impl RunInputKeyset {
+    /// The keys of the pause with this key.
+    ///
+    /// ```
+    /// use context_core::state::RunInputKeyset;
+    ///
+    /// assert_eq!(RunInputKeyset::of_pause("1").schema, "paused-1-schema");
+    /// ```
+    pub fn of_pause(pause_key: &str) -> Self {
+        let key = |part: &str| format!("paused-{pause_key}-{part}");
+        Self { description: key("description"), response: key("response"), schema: key("schema") }
+    }
 }
 
 impl StateDetails {
@@ -59,6 +86,7 @@ impl StateDetails {
         pause_timeout: None,
         pause_reschedule: false,
         pause_key: None,
+        run_input_keyset: None,
         retriable: None,
         refresh_cache: None,
         transition_id: None,

@@ -8,12 +8,12 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use super::numbers::{Counts, Facts, Outcome};
+use super::numbers::{Counts, Elements, Facts, Outcome};
 use super::text;
 use super::tree::{Kind, Label, Line, Scope};
 use crate::clock::Timestamp;
 use crate::id::{FlowRunId, TaskRunId};
-use crate::record::{FlowRunEvent, RunTags, TaskRunEvent};
+use crate::record::{ArtifactEvent, FlowRunEvent, ProgressEvent, RunTags, TaskRunEvent};
 use crate::state::State;
 
 /// The most callers under whose ids something is parked in one flow run. With more, the half that was used least
@@ -60,6 +60,8 @@ pub(super) struct Totals {
     pub(super) task_runs: Counts,
     pub(super) retries: u64,
     pub(super) subflows: u64,
+    /// Artifacts that were created.
+    pub(super) artifacts: u64,
 }
 
 /// A flow run that has not ended, or a subflow whose stand-in task run has not.
@@ -70,6 +72,8 @@ struct OpenFlow {
     /// Counts the uses of `parked`.
     clock: u64,
     totals: Totals,
+    /// What runs stand for that end next.
+    elements: IdMap<TaskRunId, Elements>,
     ended: Option<(Box<str>, Facts, Label)>,
 }
 
@@ -148,8 +152,18 @@ impl Collector {
         });
     }
 
+    pub(super) fn progress(&mut self, event: &ProgressEvent<'_>) {
+        // The last of a run comes right before its end.
+        if event.done == event.total
+            && let Some(flow) = self.flows.get_mut(&event.flow_run_id)
+        {
+            let elements = Elements { runs: event.total as u64, failed: event.failed as u64 };
+            flow.elements.insert(event.task_run_id, elements);
+        }
+    }
+
     pub(super) fn task_run(&mut self, event: &TaskRunEvent<'_>) {
-        let Some(facts) = facts(event.state, event.run_count, event.start_time) else { return };
+        let Some(mut facts) = facts(event.state, event.run_count, event.start_time) else { return };
         // A task run outside every flow run belongs to no tree.
         let Some(flow_run_id) = event.flow_run_id else { return };
         if let Some(subflow) = event.child_flow_run_id {
@@ -157,10 +171,19 @@ impl Collector {
         }
         // Nor does one that ends after its flow run.
         let Some(flow) = self.flows.get_mut(&flow_run_id) else { return };
+        if !flow.elements.is_empty() {
+            facts.elements = flow.elements.remove(&event.id).unwrap_or_default();
+        }
         flow.totals.task_runs.add(facts.outcome);
         flow.totals.retries += facts.retries();
         let below = flow.take_below(event.id);
-        let label = || label(event.name.to_string(), event.state, event.tags);
+        let label = || {
+            let mut label = label(event.name.to_string(), event.state, event.tags);
+            if facts.elements.runs > 0 {
+                label.message = event.state.message().map(of_first).and_then(essence);
+            }
+            label
+        };
         flow.below(event.parent).add(Kind::Task, event.task_name, &facts, label, below);
     }
 
@@ -183,9 +206,19 @@ impl Collector {
         flow.totals.task_runs.merge(&subflow.totals.task_runs);
         flow.totals.retries += subflow.totals.retries;
         flow.totals.subflows += subflow.totals.subflows + 1;
+        flow.totals.artifacts += subflow.totals.artifacts;
         let mut below = subflow.scope;
         below.merge(flow.take_below(stand_in.id));
         flow.below(stand_in.parent).add(Kind::Flow, &name, &facts, || label, below);
+    }
+
+    pub(super) fn artifact(&mut self, event: &ArtifactEvent<'_>) {
+        if event.event == ArtifactEvent::CREATED
+            && let Some(flow_run_id) = event.origin.flow_run_id
+            && let Some(flow) = self.flows.get_mut(&flow_run_id)
+        {
+            flow.totals.artifacts += 1;
+        }
     }
 
     /// The flow runs that have ended since the last call.
@@ -215,6 +248,7 @@ fn facts(state: &State, run_count: u32, start_time: Option<Timestamp>) -> Option
         run_count,
         start: start_time.unwrap_or(end),
         duration: start_time.map(|start| end.since(start)),
+        elements: Elements::default(),
     })
 }
 
@@ -231,6 +265,11 @@ fn label(name: String, state: &State, tags: RunTags<'_>) -> Label {
         tags: text::shorten(&tags, KEPT).into(),
         message: state.message().and_then(essence),
     }
+}
+
+/// What the first said of the runs that a run stands for; their numbers are shown by themselves.
+fn of_first(message: &str) -> &str {
+    message.split_once("; the first: ").map_or(message, |(_, first)| first)
 }
 
 /// The first line of a message, without what the line's symbol says already.

@@ -56,6 +56,23 @@ pub(super) struct Facts {
     pub(super) start: Timestamp,
     /// `None` if it was never `Running`.
     pub(super) duration: Option<Duration>,
+    /// The runs that it stands for.
+    pub(super) elements: Elements,
+}
+
+/// The runs that are reported as one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Elements {
+    pub(super) runs: u64,
+    /// How many of them have not completed.
+    pub(super) failed: u64,
+}
+
+impl Elements {
+    const fn add(&mut self, other: Self) {
+        self.runs = self.runs.saturating_add(other.runs);
+        self.failed = self.failed.saturating_add(other.failed);
+    }
 }
 
 impl Facts {
@@ -109,6 +126,8 @@ pub(super) struct Numbers {
     pub(super) shortest: Duration,
     pub(super) longest: Duration,
     pub(super) first_start: Timestamp,
+    /// The runs that they stand for.
+    pub(super) elements: Elements,
 }
 
 impl Default for Numbers {
@@ -121,6 +140,7 @@ impl Default for Numbers {
             shortest: Duration::MAX,
             longest: Duration::ZERO,
             first_start: Timestamp::from_nanos(i64::MAX),
+            elements: Elements::default(),
         }
     }
 }
@@ -130,6 +150,7 @@ impl Numbers {
         self.counts.add(facts.outcome);
         self.retries += facts.retries();
         self.first_start = self.first_start.min(facts.start);
+        self.elements.add(facts.elements);
         if let Some(duration) = facts.duration {
             self.timed += 1;
             self.total = self.total.saturating_add(duration);
@@ -142,6 +163,7 @@ impl Numbers {
         self.counts.merge(&other.counts);
         self.retries += other.retries;
         self.first_start = self.first_start.min(other.first_start);
+        self.elements.add(other.elements);
         self.timed += other.timed;
         self.total = self.total.saturating_add(other.total);
         self.shortest = self.shortest.min(other.shortest);

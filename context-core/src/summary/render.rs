@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::collect::{Totals, Tree};
-use super::numbers::{Counts, Numbers, Outcome};
+use super::numbers::{Counts, Elements, Numbers, Outcome};
 use super::text::{self, count, counted, enumerate};
 use super::tree::{Group, Kind, Line, Scope};
 
@@ -192,6 +192,7 @@ impl Row<'_> {
         if facts.run_count > 1 {
             self.part(Style::Plain, &format!("{} attempts", count(facts.run_count.into())));
         }
+        self.part(Style::Plain, &elements(facts.elements));
         if let Some(message) = &label.message {
             self.part(Style::Plain, message);
         }
@@ -228,6 +229,7 @@ fn group_line(row: &mut Row<'_>, group: &Group) {
     row.put(Style::Bold, &format!(" ×{}", count(numbers.counts.runs())));
     let ends = if worst.is_none() { "all completed".to_owned() } else { outcomes(&numbers.counts) };
     row.part(Style::Plain, &ends);
+    row.part(Style::Plain, &elements(numbers.elements));
     if numbers.retries > 0 {
         row.part(Style::Plain, &counted(numbers.retries, "retry", "retries"));
     }
@@ -241,6 +243,16 @@ fn group_line(row: &mut Row<'_>, group: &Group) {
         };
         row.part(Style::Dim, &range);
         row.part(Style::Dim, &format!("{} in all", text::duration(numbers.total)));
+    }
+}
+
+/// `12,000 runs, 3 failed`; nothing if there are none.
+fn elements(elements: Elements) -> String {
+    let Elements { runs, failed } = elements;
+    match (runs, failed) {
+        (0, _) => String::new(),
+        (_, 0) => counted(runs, "run", "runs"),
+        _ => format!("{}, {} failed", counted(runs, "run", "runs"), count(failed)),
     }
 }
 
@@ -270,6 +282,9 @@ fn totals(row: &mut Row<'_>, totals: &Totals, duration: Option<Duration>) {
     }
     if totals.subflows > 0 {
         rest.push(counted(totals.subflows, "subflow run", "subflow runs"));
+    }
+    if totals.artifacts > 0 {
+        rest.push(counted(totals.artifacts, "artifact", "artifacts"));
     }
     rest.extend(duration.map(text::duration));
     let taken: usize = rest.iter().map(|part| 3 + text::width(part)).sum();

@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::id::{FlowRunId, TaskRunId};
 use crate::parameters::Parameters;
 use crate::record::{
-    DynamicKey, FlowRunEvent, Retries, RunName, RunTags, TaskInputs, TaskRunEvent,
+    DynamicKey, FlowRunEvent, ProgressEvent, Retries, RunName, RunTags, TaskInputs, TaskRunEvent,
 };
 use crate::state::{State, StateType};
 use crate::tags::Tags;
@@ -162,6 +162,18 @@ impl Story {
         }));
     }
 
+    /// Tells progress of the runs that task run `id` of flow run 1 is reported for.
+    fn progress(&self, id: u128, done: usize, failed: usize, total: usize) {
+        self.recorder.record(&RunEvent::Progress(ProgressEvent {
+            task_run_id: task_id(id),
+            flow_run_id: flow_id(1),
+            name: RunName::Plain("parse"),
+            done,
+            failed,
+            total,
+        }));
+    }
+
     /// Begins a subflow of flow run 1.
     fn begin_subflow(&self, id: u128, stand_in: u128) {
         let child =
@@ -229,6 +241,60 @@ fn many_runs_are_a_group_that_keeps_what_matters() {
     │  └─ … and 9,997 more
     └─ ✓ save-243 · 1 ms
     10,001 task runs: 9,999 completed, 1 failed, 1 crashed · 2 retries · 1.53 s
+    ");
+}
+
+#[test]
+fn runs_that_are_reported_as_one_are_a_line_with_their_numbers() {
+    let story = Story::new();
+    story.begin(1);
+    story.progress(2, 4_000, 0, 12_000);
+    story.progress(2, 12_000, 3, 12_000);
+    let message = "3 of 12000 runs failed; the first: Task run encountered an exception Http: 404";
+    // What the elements have called is below it.
+    for child in 10..13 {
+        story.task(&Task { parent: Some(2), ..task(child, "fetch") });
+    }
+    story.task(&Task { state: failed(message), millis: 900, ..task(2, "parse") });
+    story.progress(3, 1, 0, 1);
+    story.task(&task(3, "save"));
+    // They end without ever having begun.
+    story.progress(4, 2, 2, 2);
+    let not_ready = state(StateType::Pending).with_name("NotReady");
+    let not_ready = not_ready.with_message("2 of 2 runs were not ready; the first: no upstream");
+    story.tell(&Task { state: not_ready, ..task(4, "index") }, None);
+    insta::assert_snapshot!(story.completed(), @r"
+    ✓ crawl 'brave-otter' · completed · 1.53 s
+    ├─ ✗ parse-52e · failed · 900 ms · 12,000 runs, 3 failed · Http: 404
+    │  ├─ ✓ fetch-0d1 · 1 ms
+    │  ├─ ✓ fetch-804 · 1 ms
+    │  └─ ✓ fetch-098 · 1 ms
+    ├─ ✓ save-d7f · 1 ms · 1 run
+    └─ ○ index-f88 · not ready · 2 runs, 2 failed · no upstream
+    6 task runs: 4 completed, 1 failed, 1 not ready · 1.53 s
+    ");
+}
+
+#[test]
+fn several_of_them_are_a_group_that_adds_the_numbers() {
+    let story = Story::new();
+    story.begin(1);
+    for id in 0..10 {
+        story.progress(id, 2_000, usize::from(id == 7), 2_000);
+        let run = task(id, "parse");
+        story.task(&if id == 7 {
+            let message = "1 of 2000 runs crashed; the first: boom";
+            Task { state: state(StateType::Crashed).with_message(message), ..run }
+        } else {
+            run
+        });
+    }
+    insta::assert_snapshot!(story.completed(), @r"
+    ✓ crawl 'brave-otter' · completed · 1.53 s
+    └─ ✗ parse ×10 · 9 completed, 1 crashed · 20,000 runs, 1 failed · 1 ms each · 10 ms in all
+       ├─ ✗ parse-b78 · crashed · 1 ms · 2,000 runs, 1 failed · boom
+       └─ … and 9 more
+    10 task runs: 9 completed, 1 crashed · 1.53 s
     ");
 }
 

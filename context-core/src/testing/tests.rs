@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::concurrency::{rate_limit, remove_limit, set_limit_with_decay};
 use crate::context::TagsContext;
+use crate::limits::{rate_limit, remove_limit, set_limit_with_decay};
 
 #[test]
 fn nothing_from_outside_is_seen_inside() {

@@ -178,6 +178,27 @@ fn failures_are_told_as_errors() {
 }
 
 #[test]
+fn runs_that_are_reported_as_one_have_a_line_together_and_one_each_for_debugging() {
+    #[task(task_run_name = "parse {page}")]
+    async fn parse(page: u32) -> Result<(), String> {
+        tracing::info!("in the task");
+        if page == 2 { Err("empty".to_owned()) } else { Ok(()) }
+    }
+
+    #[flow(name = "load", flow_run_name = "monday")]
+    async fn load() {
+        parse::with_options().reported_as_one().map([1, 2, 3]).wait().await;
+    }
+
+    let text = logged_async(load);
+    // The run that is reported has no name but one made of its id.
+    let (before, after) = text.rsplit_once("'parse-").unwrap();
+    let text = format!("{before}'parse-*{}", &after[3..]);
+    insta::assert_snapshot!(text, @r"
+    ");
+}
+
+#[test]
 fn a_subflow_and_a_run_without_a_flow_have_names_of_their_own() {
     #[flow(name = "inner", flow_run_name = "inside")]
     fn inner() {

@@ -52,6 +52,21 @@ pub(crate) fn python() -> Option<&'static Python> {
     })
 }
 
+/// A Python in which Prefect is installed, to run a program with it. It knows nothing of the settings of Prefect that this
+/// process was started with. `None` if there is none; then the test is to be left out, which a notice on standard error
+/// says once.
+///
+/// # Panics
+///
+/// If there is none in CI, or its Prefect is not of [`VERSION`].
+pub fn python_command() -> Option<Command> {
+    let mut command = Command::new(&python()?.path);
+    for name in variables_of_prefect() {
+        command.env_remove(name);
+    }
+    Some(command)
+}
+
 /// Says that tests are left out. `println!` would say it to the test harness, which keeps it to itself.
 fn leave_out() {
     const ADVICE: &str =

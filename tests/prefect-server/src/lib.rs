@@ -19,6 +19,7 @@
 //! This crate is for tests alone: what cannot be done is a panic that says why. It knows nothing of the library that is
 //! tested, so that it can tell what really happened.
 
+pub mod compare;
 mod environment;
 mod http;
 mod options;
@@ -28,7 +29,7 @@ mod proxy;
 mod server;
 mod template;
 
-pub use environment::VERSION;
+pub use environment::{VERSION, python_command};
 pub use http::Answer;
 pub use options::Options;
 pub use proxy::{Direction, Frame, Record, RecordingProxy, Request};

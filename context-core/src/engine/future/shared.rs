@@ -7,6 +7,7 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use crate::engine::futures::Ends;
+use crate::engine::group::Group;
 use crate::engine::input::Upstream;
 use crate::id::TaskRunId;
 use crate::runner;
@@ -17,6 +18,8 @@ pub(in crate::engine) struct Shared<T> {
     pub(super) id: TaskRunId,
     /// The only thread on which the run makes progress, if there is only one.
     pub(super) driving_thread: Option<ThreadId>,
+    /// Those it is reported with as one, if it is.
+    pub(super) group: Option<Arc<Group>>,
     pub(super) slot: Mutex<Slot<T>>,
     pub(super) ended: Condvar,
 }
@@ -74,6 +77,11 @@ impl<T> Shared<T> {
     /// The run's id.
     pub(in crate::engine) const fn id(&self) -> TaskRunId {
         self.id
+    }
+
+    /// Those it is reported with as one, if it is.
+    pub(in crate::engine) fn group(&self) -> Option<&Group> {
+        self.group.as_deref()
     }
 
     /// True until the run has ended.
@@ -197,6 +205,10 @@ impl Listener {
 impl<T: Send> Upstream for Shared<T> {
     fn task_run_id(&self) -> TaskRunId {
         self.id
+    }
+
+    fn reported_as(&self) -> Option<TaskRunId> {
+        self.group.as_ref().map(|group| group.id())
     }
 
     fn poll_end(&self, waker: &Waker) -> Option<State> {

@@ -1,6 +1,6 @@
 //! The calling methods of configured functions, with as many parameters as the function has.
 
-use super::{FlowWithOptions, WithOptions};
+use super::{FlowWithOptions, ReportedAsOne, WithOptions};
 use crate::engine::body::{FlowFn, Mode, TaskFn};
 use crate::engine::future::TaskFuture;
 use crate::engine::futures::TaskFutures;
@@ -66,6 +66,14 @@ macro_rules! calls {
     (@map $(#[$lint:meta])?) => {};
     (@map $(#[$lint:meta])? $($argument:ident $value:ident),+) => {
         impl<H: TaskFn<($($argument,)+)>, $($argument),+> WithOptions<H, ($($argument,)+)> {
+            /// Runs the task once for each element, all concurrently.
+            $(#[$lint])?
+            pub fn map(self, $($value: impl IntoMapInput<$argument>),+) -> TaskFutures<H::Value> {
+                self.map_with(($($value,)+))
+            }
+        }
+
+        impl<H: TaskFn<($($argument,)+)>, $($argument),+> ReportedAsOne<H, ($($argument,)+)> {
             /// Runs the task once for each element, all concurrently.
             $(#[$lint])?
             pub fn map(self, $($value: impl IntoMapInput<$argument>),+) -> TaskFutures<H::Value> {

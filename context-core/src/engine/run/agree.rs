@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use super::Run;
 use super::ends::cancelled;
-use super::target::{FlowTarget, StandIn, Target};
+use super::target::{FlowTarget, Target};
 use crate::clock::Timestamp;
-use crate::context::{FlowRunContext, Frame};
+use crate::context::{FlowRunContext, Frame, Interlude, StandIn};
 use crate::engine::machine::{Input, Then};
 use crate::id::FlowRunId;
 use crate::record::{
-    Decision, Held, NewFlowRun, NewStandIn, OrchestrationError, Orchestrator, RunName, RunTags,
+    Decision, Held, NewFlowRun, NewStandIn, OrchestrationError, Orchestrator, Origin, RunName,
+    RunTags,
 };
 use crate::runner::{self, Cancellation, Cancelled};
 use crate::state::{RunError, RunErrorKind, State};
@@ -38,16 +39,24 @@ impl Run {
         let frame = self.presence.frame();
         let tagged =
             !task.options().own_tags().is_empty() || frame.is_some_and(|f| f.tags().is_some());
-        self.told && tagged && Frame::with_client(frame, |client| client.orchestrator().is_some())
+        let told = self.told || task.reported_run().is_some();
+        told && tagged && Frame::with_client(frame, |client| client.orchestrator().is_some())
     }
 
     /// Takes the slots that others have for the tags of a task run.
     pub(in crate::engine) async fn take_remote_slots(&self) -> Result<Option<Held>, RunError> {
         let Target::Task(task) = &self.target else { return Ok(None) };
-        let Some(id) = task.id.filter(|_| self.may_be_limited()) else { return Ok(None) };
-        let orchestrator =
-            Frame::with_client(self.presence.frame(), |client| client.orchestrator().cloned());
-        let answer = orchestrator.and_then(|by| by.take_tag_slots(id, &self.tag_names()));
+        let Some(id) = task.reported_id().filter(|_| self.may_be_limited()) else {
+            return Ok(None);
+        };
+        let frame = self.presence.frame();
+        let orchestrator = Frame::with_client(frame, |client| client.orchestrator().cloned());
+        let Some(orchestrator) = orchestrator else { return Ok(None) };
+        let mut origin = Origin::of(frame);
+        origin.task_run_id = Some(id);
+        origin.task_run_name = Some(self.name());
+        origin.tags = origin.tags.union(&self.tags());
+        let answer = orchestrator.take_tag_slots(&origin, &self.tag_names());
         match answer {
             None => Ok(None),
             Some(answer) => answer.await.map(Some).map_err(|source| self.unorchestrated(&source)),
@@ -159,9 +168,18 @@ impl Run {
         input: Input,
         error: Option<RunError>,
     ) -> Agreed {
+        self.take_over(now);
         let orchestrator = self.orchestrator().cloned();
         let (Some(orchestrator), Some(id)) = (orchestrator, self.flow_run_id()) else {
-            return Ok(self.enter_seen(now, input, error));
+            let succeeds = input.succeeds();
+            let entered = self.enter_seen(now, input, error);
+            return match &entered {
+                Some((state, _)) if succeeds && state.is_failed() => {
+                    self.call_hooks(entered.as_ref()).await;
+                    Err(self.failed_with(state))
+                }
+                _ => Ok(entered),
+            };
         };
         let force = matches!(input, Input::Crash { .. });
         let Some((after, state, then)) = self.machine.propose(now, input) else { return Ok(None) };
@@ -207,11 +225,32 @@ impl Run {
         }
         let state = self.entered(running_since, other, then, None);
         if then == Then::End && state.state_type() != proposed.state_type() {
-            let run = || self.describe();
-            let missing = || RunErrorKind::MissingResult { run: run() }.into();
-            return Err(state.problem_of(&run).unwrap_or_else(missing));
+            return Err(self.failed_with(&state));
         }
         Ok(Some((state, then)))
+    }
+
+    /// What a run gives that was to end otherwise than in `state`.
+    fn failed_with(&self, state: &State) -> RunError {
+        let run = || self.describe();
+        let missing = || RunErrorKind::MissingResult { run: run() }.into();
+        state.problem_of(&run).unwrap_or_else(missing)
+    }
+
+    /// True if code inside this flow run has paused it.
+    pub(in crate::engine) fn was_paused(&self) -> bool {
+        let Target::Flow(flow) = &self.target else { return false };
+        flow.context.as_ref().is_some_and(|context| context.course().was_paused())
+    }
+
+    /// Learns what code inside this flow run has done to it. From now on, until the next attempt, it can do nothing.
+    pub(in crate::engine) fn take_over(&mut self, now: Timestamp) {
+        let Target::Flow(flow) = &self.target else { return };
+        let interlude = flow.context.as_ref().and_then(|context| context.course().hand_over());
+        let Some(Interlude { last, run_time, paused }) = interlude else { return };
+        let expired = paused.is_some_and(|until| until.is_some_and(|until| until <= now));
+        self.machine.take_over(last, paused.is_some(), expired);
+        self.rare.get_or_insert_default().run_time = run_time;
     }
 
     /// Ends a run that somebody wants to end.

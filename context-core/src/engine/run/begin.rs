@@ -35,7 +35,9 @@ impl Run {
         match &mut self.target {
             Target::Task(task) => {
                 task.id.get_or_insert_with(|| TaskRunId::generate(now));
-                task.parent = frame.and_then(|frame| frame.caller());
+                if let Some(caller) = frame.and_then(|frame| frame.caller()) {
+                    task.called_by(caller);
+                }
             }
             Target::Flow(flow) => {
                 LIVE_FLOWS.fetch_add(1, Ordering::Relaxed);
@@ -103,7 +105,6 @@ impl Run {
         let Some(around) = self.presence.frame() else { return false };
         let Some(ledger) = around.calling_flow() else { return false };
         let demanded = ledger.has_assets()
-            || task.details.is_some()
             || self.rare.is_some()
             || !task.definition.options().demands_nothing()
             || tag_limits_exist()
@@ -120,9 +121,10 @@ impl Run {
             parent: None,
             start_time: now,
             run_count: 1,
-            details: None,
+            details: task.details.clone(),
             transactions: TaskTransactions::default(),
         };
+        task.tell_reported_run(now);
         let frame = Frame::with_only_task(around, live);
         self.presence = Presence::new(Some(frame));
         self.attempt_began = now;

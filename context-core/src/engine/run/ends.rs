@@ -10,8 +10,9 @@ use crate::definition::RetryDelay;
 use crate::engine::glue::Verdict;
 use crate::engine::machine::{Input, Then, Usual};
 use crate::engine::steps;
+use crate::id::TaskRunId;
 use crate::runner::{self, Cancelled, Interrupted};
-use crate::state::{Failure, NotReady, RunError, RunErrorKind, State, StateType, panic_message};
+use crate::state::{Failure, RunError, RunErrorKind, State, StateType, panic_message};
 
 /// How long a run that nobody waits for may take to end.
 const LONGEST_END: Duration = Duration::from_secs(10);
@@ -247,12 +248,9 @@ impl Run {
         self.enter(Timestamp::now(), Input::Reject { message: error.to_string() });
     }
 
-    /// Ends a run whose upstream did not complete.
-    pub(in crate::engine) fn unready(&mut self, not_ready: &NotReady) {
-        let message = format!(
-            "Upstream task run '{}' did not reach a 'COMPLETED' state.",
-            not_ready.upstream
-        );
+    /// Ends a run whose `upstream`, as recorders know it, did not complete.
+    pub(in crate::engine) fn unready(&mut self, upstream: TaskRunId) {
+        let message = format!("Upstream task run '{upstream}' did not reach a 'COMPLETED' state.");
         self.enter(Timestamp::now(), Input::Unready { message });
     }
 
@@ -313,23 +311,14 @@ impl Run {
         own.or_else(|| self.steps()?.default_delay.as_ref())
     }
 
-    /// How a run ends that nobody waits for any more. The runs that it has submitted are aborted.
-    fn abandonment(&self) -> Input {
-        self.abort_submissions();
-        let crash = |message: &str| Input::Crash { message: message.to_owned() };
-        match runner::interrupted() {
-            Some(interrupt) => crash(interrupt.message()),
-            None if std::thread::panicking() => crash("Execution was interrupted by a panic."),
-            None => Input::Cancel {
-                message: "Execution was cancelled: its future was dropped.".to_owned(),
-            },
-        }
-    }
-
+    /// Ends a run that nobody waits for any more. The runs that it has submitted are aborted.
     #[cold]
     fn abandon(&mut self) {
-        let input = self.abandonment();
-        self.end_after_submissions(input);
+        self.abort_submissions();
+        self.end_after_submissions(match abandonment() {
+            (StateType::Crashed, message) => Input::Crash { message: message.to_owned() },
+            (_, message) => Input::Cancel { message: message.to_owned() },
+        });
     }
 
     /// Ends the run once the runs that it has submitted have ended: children first.
@@ -345,7 +334,7 @@ impl Run {
     }
 
     fn end_now(&mut self, input: Input) {
-        if !self.has_steps() {
+        if !self.needs_steps(true) {
             self.enter(Timestamp::now(), input);
             return;
         }
@@ -358,6 +347,17 @@ impl Run {
                 "the hooks of {described} take longer than {LONGEST_END:?}: they go on in the background"
             );
         }
+    }
+}
+
+/// How a run ends, with which message, that is dropped here because nobody waits for it any more.
+pub(in crate::engine) fn abandonment() -> (StateType, &'static str) {
+    match runner::interrupted() {
+        Some(interrupt) => (StateType::Crashed, interrupt.message()),
+        None if std::thread::panicking() => {
+            (StateType::Crashed, "Execution was interrupted by a panic.")
+        }
+        None => (StateType::Cancelled, "Execution was cancelled: its future was dropped."),
     }
 }
 

@@ -23,6 +23,9 @@ impl Run {
         if !self.told && self.span().is_none() && self.is_task() {
             // Nobody sees the state. It is not kept either: how most runs complete, the machine knows.
             self.machine.step_unseen(now, usual);
+            if matches!(usual, Usual::Begin) {
+                self.tell_reported_run(now);
+            }
         } else {
             self.enter_seen(now, usual.into(), None);
         }
@@ -36,6 +39,7 @@ impl Run {
         input: Input,
         error: Option<RunError>,
     ) -> Option<(State, Then)> {
+        self.take_over(now);
         let running_since = self.machine.running_since();
         let (state, then) = self.machine.step(now, input)?;
         let state = self.seal(state);
@@ -56,10 +60,19 @@ impl Run {
         if let Some(error) = error {
             state = state.with_error(error);
         }
+        if let Target::Flow(flow) = &self.target
+            && let Some(context) = &flow.context
+        {
+            // Before others can learn of it: code inside the run may pause it from now on, or not any more.
+            context.course().entered(&state, self.run_time());
+        }
         if self.told {
             self.tell(&state);
         }
         self.log(&state, then);
+        if then == Then::Attempt {
+            self.tell_reported_run(state.timestamp());
+        }
         if then == Then::End {
             self.ended();
             // How most task runs complete, the machine knows.
@@ -69,6 +82,14 @@ impl Run {
             }
         }
         state
+    }
+
+    /// Tells the run that is reported in place of this one, if there is one, that an attempt begins.
+    #[inline]
+    fn tell_reported_run(&self, at: Timestamp) {
+        if let Target::Task(task) = &self.target {
+            task.tell_reported_run(at);
+        }
     }
 
     /// The run has ended: lets go of what it needed to run.

@@ -41,6 +41,7 @@ impl Run {
                     target: TARGET,
                     "task_run",
                     task_run_id = task.id.map(tracing::field::display),
+                    reported_as = task.reported_run().map(|one| tracing::field::display(one.id())),
                     task_run_name = name,
                     task_name = task.options().task_name(task.definition),
                     flow_run_id = flow.map(|flow| tracing::field::display(flow.id())),
@@ -100,6 +101,10 @@ impl Run {
             }
             // The failure that it comes from has been told.
             (Then::Delay(_), _) => {}
+            // There may be tens of thousands, and the run that is reported in their place has a line.
+            (Then::End, StateType::Completed) if self.is_reported_as_another() => {
+                tracing::debug!(target: TARGET, "Finished in state {state}");
+            }
             (Then::End, StateType::Completed) => {
                 tracing::info!(target: TARGET, "Finished in state {state}");
             }

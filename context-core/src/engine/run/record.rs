@@ -1,19 +1,20 @@
 //! Telling the recorder: views of a run for its events.
 
 use crate::clock::Timestamp;
-use crate::context::{AssetContext, FlowRunContext, Frame, TaskDetails};
+use crate::context::{AssetContext, FlowRunContext, Frame, RunTally, TaskDetails};
 use crate::definition::{
     FlowHook, FlowHookArguments, Moment, RetryCondition, RetryDelay, TaskHook, TaskHookArguments,
 };
+use crate::id::TaskRunId;
 use crate::parameters::Parameters;
 use crate::record::{
-    Client, DynamicKey, FlowRun, FlowRunEvent, Retries, RetryDelays, RunEvent, RunName, RunTags,
-    TaskInputs, TaskRun, TaskRunEvent,
+    Client, DynamicKey, FlowRun, Retries, RetryDelays, RunEvent, RunName, RunTags, TaskInputs,
+    TaskRun, TaskRunEvent,
 };
 use crate::state::{State, StateType};
 
 use super::Run;
-use super::target::{FlowTarget, StandIn, Target, TaskTarget};
+use super::target::{FlowTarget, Target, TaskTarget};
 
 impl Run {
     /// Tells the client that the run has entered `state`.
@@ -44,52 +45,28 @@ impl Run {
             }
             Target::Flow(flow) => {
                 let begins = state.state_type() == StateType::Pending;
-                if ends || begins || client.wants_every_state() {
-                    self.tell_flow(flow, state, client, ends);
+                if (ends || begins || client.wants_every_state())
+                    && let Some(context) = &flow.context
+                {
+                    context.tell(client, state, self.tally(flow), ends);
                 }
             }
         }
     }
 
-    fn tell_flow(&self, flow: &FlowTarget, state: &State, client: &Client, ends: bool) {
-        let Some(context) = &flow.context else { return };
-        let flow_name = context.flow_name();
-        let stand_in = flow.stand_in.as_ref().map(|stand_in| {
-            RunEvent::TaskRun(self.stand_in_event(flow, context, stand_in, &flow_name, state))
-        });
-        // The task run that stands for the flow run surrounds it: it begins first and ends last.
-        if !ends && let Some(event) = &stand_in {
-            client.record(event);
-        }
-        client.record(&RunEvent::FlowRun(self.flow_event(flow, context, &flow_name, state)));
-        if ends {
-            match &stand_in {
-                Some(event) => client.record(event),
-                None => client.flush(),
-            }
-        }
-    }
-
-    fn flow_event<'a>(
-        &'a self,
-        flow: &'a FlowTarget,
-        context: &'a FlowRunContext,
-        flow_name: &'a str,
-        state: &'a State,
-    ) -> FlowRunEvent<'a> {
-        FlowRunEvent {
-            id: context.id(),
-            name: context.name(),
-            flow_name,
-            flow_version: flow.options().version_text().unwrap_or(flow.definition.version()),
-            parent_task_run_id: context.parent_task_run_id(),
-            tags: context.data().run_tags(),
-            parameters: context.parameters(),
+    /// What a flow run has come to.
+    fn tally<'a>(&'a self, flow: &'a FlowTarget) -> RunTally<'a> {
+        RunTally {
             run_count: self.machine.run_count(),
             start_time: flow.start_time,
-            end_time: ended_at(flow.start_time, state),
             total_run_time: self.run_time(),
-            state,
+            retries: Retries {
+                count: self.machine.retries(),
+                delays: self
+                    .delays(flow.options().delays())
+                    .map_or(RetryDelays::None, RetryDelay::told),
+                jitter: None,
+            },
         }
     }
 
@@ -97,23 +74,17 @@ impl Run {
         let frame = self.presence.frame();
         let flow_run_id = frame.and_then(|frame| frame.flow()).map(FlowRunContext::id);
         let id = task.id.expect("a run gets its id when it is created");
-        let task_name = task.options().task_name(task.definition);
         let details = task.details.as_deref();
-        let name = match details {
-            Some(TaskDetails { name: Some(name), .. }) => RunName::Custom(name),
-            _ if flow_run_id.is_some() => RunName::Derived(task_name, id),
-            _ => RunName::Plain(task_name),
-        };
         let meta = task.definition.meta();
         TaskRunEvent {
             id,
-            name,
-            task_name,
+            name: self.task_run_name(task, id),
+            task_name: task.options().task_name(task.definition),
             task_key: (meta.name, meta.short_hash()),
             task_version: task.options().version_text(),
             dynamic_key: DynamicKey::Random(id),
             flow_run_id,
-            parent: task.parent,
+            parent: task.reported_parent(),
             child_flow_run_id: None,
             tags: RunTags {
                 own: Some(task.options().own_tags()),
@@ -139,41 +110,15 @@ impl Run {
         }
     }
 
-    fn stand_in_event<'a>(
-        &'a self,
-        flow: &'a FlowTarget,
-        context: &'a FlowRunContext,
-        stand_in: &StandIn,
-        flow_name: &'a str,
-        state: &'a State,
-    ) -> TaskRunEvent<'a> {
-        let meta = flow.definition.meta();
-        TaskRunEvent {
-            id: stand_in.id,
-            name: RunName::Numbered(flow_name, stand_in.count),
-            task_name: flow_name,
-            task_key: (meta.name, meta.short_hash()),
-            task_version: Some(flow.definition.version()),
-            dynamic_key: DynamicKey::Counter(stand_in.count),
-            flow_run_id: Some(stand_in.flow_run_id),
-            parent: stand_in.parent,
-            child_flow_run_id: Some(context.id()),
-            tags: context.data().run_tags(),
-            inputs: &NO_INPUTS,
-            parameters: &Parameters::EMPTY,
-            run_count: self.machine.run_count(),
-            start_time: flow.start_time,
-            end_time: ended_at(flow.start_time, state),
-            total_run_time: self.run_time(),
-            flow_run_run_count: stand_in.run_count,
-            retries: Retries {
-                count: self.machine.retries(),
-                delays: self
-                    .delays(flow.options().delays())
-                    .map_or(RetryDelays::None, RetryDelay::told),
-                jitter: None,
-            },
-            state,
+    /// The name of a task run that has its id.
+    pub(super) fn task_run_name<'a>(&self, task: &'a TaskTarget, id: TaskRunId) -> RunName<'a> {
+        let task_name = task.options().task_name(task.definition);
+        match task.details.as_deref() {
+            Some(TaskDetails { name: Some(name), .. }) => RunName::Custom(name),
+            _ if self.frame().is_some_and(|frame| frame.flow().is_some()) => {
+                RunName::Derived(task_name, id)
+            }
+            _ => RunName::Plain(task_name),
         }
     }
 
@@ -225,7 +170,7 @@ impl Run {
                     return Told::Nobody;
                 };
                 let flow_name = context.flow_name();
-                let run = FlowRun::from(&self.flow_event(flow, context, &flow_name, state));
+                let run = FlowRun::from(&context.event(&flow_name, state, self.tally(flow)));
                 Told::OfFlow(hooks.to_vec(), (flow.definition, run, state.clone()))
             }
         }

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use super::warn_of_lost_context;
 use crate::clock::Timestamp;
 use crate::context::{
-    AssetContext, FlowRunContext, FlowRunData, Frame, Ledger, LiveTask, ResultScope, TaskDetails,
-    TaskTransactions,
+    AssetContext, FlowRunContext, FlowRunData, Frame, Ledger, LiveTask, ReportedRun, ResultScope,
+    StandIn, TaskDetails, TaskTransactions,
 };
 use crate::definition::{FlowDefinition, FlowOptions, Keeping, TaskDefinition, TaskOptions};
 use crate::engine::task_runner;
@@ -60,18 +60,6 @@ impl Orchestrated {
     }
 }
 
-/// The task run that stands for a subflow in the flow run that called it.
-#[derive(Clone, Copy)]
-pub(super) struct StandIn {
-    pub(super) id: TaskRunId,
-    /// The number of this call among the calls of the same flow.
-    pub(super) count: u32,
-    pub(super) flow_run_id: FlowRunId,
-    /// Which attempt of that.
-    pub(super) run_count: u32,
-    pub(super) parent: Option<TaskRunId>,
-}
-
 /// Who waits for the runs that a flow submits.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::engine) enum RunnerChoice {
@@ -114,6 +102,41 @@ impl TaskTarget {
         match self.details.as_deref() {
             Some(TaskDetails { options: Some(options), .. }) => options,
             _ => self.definition.options(),
+        }
+    }
+
+    /// Takes note of the task run that calls.
+    #[inline]
+    pub(super) fn called_by(&mut self, caller: &LiveTask) {
+        self.parent = Some(caller.id);
+        if let Some(reported) = caller.reported_run() {
+            Arc::make_mut(self.details.get_or_insert_default()).reported_parent =
+                Some(reported.id());
+        }
+    }
+
+    /// The task run that has called, as recorders know it.
+    pub(super) fn reported_parent(&self) -> Option<TaskRunId> {
+        let details = self.details.as_deref();
+        details.and_then(|details| details.reported_parent).or(self.parent)
+    }
+
+    /// The run that is reported in place of this one and others, if that is so.
+    #[inline]
+    pub(super) fn reported_run(&self) -> Option<&Arc<dyn ReportedRun>> {
+        self.details.as_deref()?.reported_as.as_ref()
+    }
+
+    /// The id that recorders know the run by, once it has one.
+    pub(super) fn reported_id(&self) -> Option<TaskRunId> {
+        self.reported_run().map(|reported| reported.id()).or(self.id)
+    }
+
+    /// Tells the run that is reported in place of this one, if there is one, that an attempt begins.
+    #[inline]
+    pub(super) fn tell_reported_run(&self, at: Timestamp) {
+        if let Some(reported) = self.reported_run() {
+            reported.begins(at);
         }
     }
 
@@ -200,13 +223,14 @@ impl FlowTarget {
             parameters: std::mem::take(&mut self.parameters),
             start_time: now,
             run_count: 0,
-            parent_task_run_id: self.stand_in.map(|stand_in| stand_in.id),
+            stand_in: self.stand_in,
             parent_flow_run_id: outer.map(FlowRunContext::id),
             root_flow_run_id: outer.map_or(id, FlowRunContext::root_flow_run_id),
             tags: frame.and_then(|frame| frame.tags().cloned()),
             log_prints: outer.and_then(FlowRunContext::log_prints),
             cancellation,
             ledger,
+            course: Arc::default(),
         }));
     }
 
@@ -222,7 +246,7 @@ impl FlowTarget {
             count: outer.ledger().count_subflow(self.definition),
             flow_run_id: outer.id(),
             run_count: outer.run_count(),
-            parent: frame.and_then(|frame| frame.caller()),
+            parent: frame.and_then(|frame| frame.caller()).map(LiveTask::reported_as),
         })
     }
 

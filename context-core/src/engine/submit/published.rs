@@ -150,6 +150,9 @@ impl<T> Publisher<T> {
             Err(crashed(run, &*payload))
         });
         let state = run.take_state();
+        if let (Some(group), Some(state)) = (self.shared.group(), &state) {
+            group.gather_assets(run, state);
+        }
         // What the function returned may be a state: then nobody is to take it for a good value.
         let outcome = match state.as_ref().and_then(State::problem) {
             Some(problem) if outcome.is_ok() && run.returned_its_state() => Err(problem),
@@ -168,6 +171,9 @@ impl<T> Publisher<T> {
             let ended = if outcome.is_ok() { StateType::Completed } else { StateType::Failed };
             State::new(ended, Timestamp::now())
         });
+        if let Some(group) = self.shared.group() {
+            group.ended(&state);
+        }
         self.shared.complete(state, outcome);
     }
 }
@@ -175,6 +181,9 @@ impl<T> Publisher<T> {
 impl<T> Publisher<T> {
     #[cold]
     fn publish_cancelled(&self) {
+        if let Some(group) = self.shared.group() {
+            group.abandoned();
+        }
         let run = format!("task run {}", self.shared.id());
         let (ended, error) = if thread::panicking() {
             let message = "it was interrupted by a panic".to_owned();

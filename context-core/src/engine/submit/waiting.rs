@@ -13,7 +13,7 @@ use crate::engine::call::Call;
 use crate::engine::future::Own;
 use crate::engine::input::{Upstream, not_ready};
 use crate::engine::run::Run;
-use crate::state::{RunError, RunErrorKind};
+use crate::state::{NotReady, RunError, RunErrorKind};
 
 /// A run whose inputs may not be there yet.
 pub(super) struct Waiting<C, Args: ArgumentList> {
@@ -113,7 +113,12 @@ impl<C: Callable<Args>, Args: ArgumentList> Waiting<C, Args> {
             }
             Err(error) => {
                 match error.kind() {
-                    RunErrorKind::NotReady(not_ready) => self.run.unready(not_ready),
+                    RunErrorKind::NotReady(NotReady { upstream, .. }) => {
+                        let mut runs = self.upstreams.iter().chain(&self.wait_for);
+                        let run = runs.find(|run| run.task_run_id() == *upstream);
+                        let reported_as = run.and_then(|run| run.reported_as());
+                        self.run.unready(reported_as.unwrap_or(*upstream));
+                    }
                     _ => self.run.reject_with(&error),
                 }
                 Err(Box::new((self.run, error)))

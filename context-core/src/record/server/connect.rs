@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::delivery::{ApiLine, Bounds, Delivery, WriteGate};
 use super::limits::KnownLimits;
+use super::progress::Progresses;
 use super::spool::Spool;
 use super::thread::ServerThread;
 use super::watch::Watches;
@@ -176,6 +177,7 @@ impl Server {
             delivery,
             watches: Watches::default(),
             limits: KnownLimits::default(),
+            progresses: Progresses::default(),
         })))
     }
 

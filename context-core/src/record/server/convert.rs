@@ -1,12 +1,14 @@
 //! States as the API writes them, and back.
 
+use std::collections::BTreeMap;
+
 use context_client::schema;
 use uuid::Uuid;
 
 use super::random_uuid;
 use crate::clock::Timestamp;
 use crate::id::{FlowRunId, StateId};
-use crate::state::{State, StateType};
+use crate::state::{RunInputKeyset, State, StateType};
 
 /// `state` as it is proposed: the server gives it its id and its time.
 pub(super) fn proposed(state: &State) -> schema::StateCreate {
@@ -19,6 +21,7 @@ pub(super) fn proposed(state: &State) -> schema::StateCreate {
             scheduled_time: details.scheduled_time.map(Timestamp::to_jiff),
             pause_timeout: details.pause_timeout.map(Timestamp::to_jiff),
             pause_key: details.pause_key.clone(),
+            run_input_keyset: details.run_input_keyset.as_ref().map(sent_keyset),
             pause_reschedule: details.pause_reschedule.then_some(true),
             retriable: details.retriable.or(retriable),
             transition_id: Some(random_uuid()),
@@ -40,6 +43,7 @@ pub(super) fn received(state: &schema::State) -> Option<State> {
             known.scheduled_time = details.scheduled_time.map(Timestamp::from);
             known.pause_timeout = details.pause_timeout.map(Timestamp::from);
             known.pause_key.clone_from(&details.pause_key);
+            known.run_input_keyset = details.run_input_keyset.as_ref().and_then(received_keyset);
             known.pause_reschedule = details.pause_reschedule.unwrap_or_default();
             known.transition_id = details.transition_id;
         });
@@ -47,6 +51,18 @@ pub(super) fn received(state: &schema::State) -> Option<State> {
         Some(message) => received.with_message(message),
         None => received,
     })
+}
+
+fn sent_keyset(keyset: &RunInputKeyset) -> BTreeMap<String, String> {
+    let RunInputKeyset { description, response, schema } = keyset;
+    let keys = [("description", description), ("response", response), ("schema", schema)];
+    keys.map(|(part, key)| (part.to_owned(), key.clone())).into()
+}
+
+fn received_keyset(keyset: &BTreeMap<String, String>) -> Option<RunInputKeyset> {
+    let key = |part: &str| keyset.get(part).cloned();
+    let (description, response, schema) = (key("description")?, key("response")?, key("schema")?);
+    Some(RunInputKeyset { description, response, schema })
 }
 
 const fn sent_type(state_type: StateType) -> schema::StateType {

@@ -32,13 +32,15 @@ use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 
 use self::courier::{Command, Courier, Waiter};
 use self::queue::Queue;
-use super::event::{Event, FlowRunFacts, FlowRuns, Subject, asset_event, heartbeat};
+use super::event::{
+    Event, FlowRunFacts, FlowRuns, Subject, artifact_event, asset_event, custom_event, heartbeat,
+};
 use super::logs::{LogBounds, LogRow, Logs};
 use super::report::Reports;
 use super::spool::{Entry, Spool};
 use crate::clock::Timestamp;
-use crate::id::{FlowRunId, StateId};
-use crate::record::RunEvent;
+use crate::id::FlowRunId;
+use crate::record::{CustomEvent, RunEvent};
 use crate::settings::{Settings, TaskRunEvents};
 
 pub(super) use super::LOG;
@@ -188,6 +190,11 @@ impl Delivery {
         self.0.flow_runs.insert(facts);
     }
 
+    /// True of a flow run that was noted, and whose end was not.
+    pub(super) fn knows_flow_run(&self, id: FlowRunId) -> bool {
+        self.0.flow_runs.get(id).is_some()
+    }
+
     /// Gives a flow run another name.
     pub(super) fn rename_flow_run(&self, id: FlowRunId, name: String) {
         self.0.flow_runs.rename(id, name);
@@ -200,7 +207,7 @@ impl Delivery {
     pub(super) fn record(&self, event: &RunEvent<'_>) {
         let shared = &self.0;
         match event {
-            RunEvent::FlowRun(_) => {}
+            RunEvent::FlowRun(_) | RunEvent::Progress(_) => {}
             RunEvent::TaskRun(run) => {
                 shared.reports.enter(run, Instant::now(), &shared.flow_runs, &mut |event| {
                     shared.push(event);
@@ -215,13 +222,19 @@ impl Delivery {
                     shared.push(event);
                 }
             }
+            RunEvent::Artifact(artifact) => {
+                let flow = artifact.origin.flow_run_id.and_then(|id| shared.flow_runs.get(id));
+                if let Some(event) = artifact_event(artifact, flow.as_deref()) {
+                    shared.push(event);
+                }
+            }
+            RunEvent::Custom(CustomEvent { event, origin }) => {
+                let flow = origin.flow_run_id.and_then(|id| shared.flow_runs.get(id));
+                if let Some(event) = custom_event(event, origin, flow.as_deref()) {
+                    shared.push(event);
+                }
+            }
         }
-    }
-
-    /// Sends an event that is JSON already; of `flow_run`, if of any. The server is not asked whether it has recorded it:
-    /// it is delivered when the server has read it.
-    pub(super) fn send_event(&self, id: uuid::Uuid, flow_run: Option<FlowRunId>, text: String) {
-        self.0.push(Event { id, flow_run, subject: Subject::Other, text });
     }
 
     /// Tells that a flow run is alive.
@@ -397,9 +410,4 @@ impl Shared {
     fn lock_states(&self) -> std::sync::MutexGuard<'_, HashSet<FlowRunId>> {
         self.kept_states.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
-}
-
-/// An id for an event that nobody else has.
-pub(super) fn fresh_id(at: Timestamp) -> uuid::Uuid {
-    StateId::generate(at).as_uuid()
 }

@@ -1,4 +1,4 @@
-//! Events: what happened to task runs and assets, as Prefect's API wants to be told.
+//! Events: what happened to task runs, assets and artifacts, and what programs have to say, as Prefect's API wants to be told.
 //!
 //! The server makes task runs out of events. A row gets what the event says and nothing else, so each event says all there
 //! is: names, keys, inputs, times, counts. An event has the id of the state that it tells of, and the time at which the
@@ -10,6 +10,7 @@
 //! This module knows the shape of events. It does not know when they are sent.
 
 mod asset;
+mod custom;
 mod flow_runs;
 mod limits;
 mod related;
@@ -27,6 +28,7 @@ use crate::id::{FlowRunId, StateId, TaskRunId};
 use crate::state::{StateDetails, StateType};
 
 pub(super) use asset::asset_event;
+pub(super) use custom::{artifact_event, custom_event};
 pub(super) use flow_runs::{FlowRunFacts, FlowRuns, heartbeat};
 pub(super) use task_run::task_run_event;
 

@@ -1,22 +1,24 @@
 //! Flow runs: registered with the server, which then decides about their states.
 
 use std::collections::BTreeMap;
+use std::future::ready;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use context_client::schema::{
     FlowRunCreate, FlowRunPolicy, FlowRunUpdate, OrchestrationResult, OrchestrationStatus,
-    StateCreate, StateType as ApiStateType, TaskInput, TaskRunCreate,
+    RetryDelay, StateCreate, StateType as ApiStateType, TaskInput, TaskRunCreate, TaskRunPolicy,
 };
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::convert::{proposed, received};
 use super::event::FlowRunFacts;
-use super::{Server, random_uuid};
+use super::{FINISHES_AT_EXIT, Server, random_uuid};
 use crate::id::{FlowRunId, TaskRunId};
 use crate::record::{
     Answer, Cancellation, Decision, Held, NewFlowRun, NewStandIn, OrchestrationError, Orchestrator,
-    RegisteredFlowRun, TaskInputs,
+    Origin, RegisteredFlowRun, TaskInputs,
 };
 use crate::state::State;
 
@@ -55,14 +57,18 @@ impl Orchestrator for Server {
 
     fn finish(&self, id: FlowRunId) -> Answer<()> {
         let server = self.clone();
-        Box::pin(self.0.thread.ask(async move {
+        let finishing = self.0.thread.ask(async move {
             server.finish_now(id).await;
             Ok(())
-        }))
+        });
+        if FINISHES_AT_EXIT.load(Ordering::Relaxed) {
+            return Box::pin(ready(Ok(())));
+        }
+        Box::pin(finishing)
     }
 
-    fn take_tag_slots(&self, id: TaskRunId, tags: &[String]) -> Option<Answer<Held>> {
-        self.take_slots_of_tags(id, tags)
+    fn take_tag_slots(&self, run: &Origin, tags: &[String]) -> Option<Answer<Held>> {
+        self.take_slots_of_tags(run, tags)
     }
 }
 
@@ -72,7 +78,6 @@ impl Server {
         let client = self.api();
         let explain =
             |error| self.explain(&format!("register a run of flow `{}`", run.flow_name), &error);
-        let flow_id = self.flow_id(&run.flow_name).await?;
         let stand_in = match &run.stand_in {
             None => None,
             Some(stand_in) => {
@@ -81,6 +86,7 @@ impl Server {
                 Some(client.create_task_run(&create).await.map_err(explain)?.id)
             }
         };
+        let flow_id = self.flow_id(&run.flow_name).await?;
         let create = FlowRunCreate {
             flow_version: Some(run.flow_version.clone()),
             parameters: run
@@ -221,6 +227,12 @@ fn stand_in_create(stand_in: &NewStandIn, run: &NewFlowRun) -> TaskRunCreate {
         task_version: Some(run.flow_version.clone()),
         tags: run.tags.iter().map(ToString::to_string).collect(),
         task_inputs,
+        // It is the flow run that is retried.
+        empirical_policy: Some(TaskRunPolicy {
+            retries: Some(0),
+            retry_delay: Some(RetryDelay::Seconds(0.0)),
+            ..TaskRunPolicy::default()
+        }),
         state: Some(StateCreate::new(ApiStateType::Pending).with_name("Pending")),
         ..TaskRunCreate::default()
     }

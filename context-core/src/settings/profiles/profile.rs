@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::super::by_name::row;
 use super::super::error::{SettingPlace, SettingSource, SettingsError};
 use super::super::into::IntoSetting;
+use super::super::prefects::is_prefects;
 use super::super::raw::Raw;
 use super::super::reader::{Found, Source, take};
 use super::super::table::{Row, Values};
@@ -189,7 +190,7 @@ impl Profile {
     }
 
     fn unknown(&self, held: &Held) -> Option<SettingsError> {
-        let is_unknown = !super::super::by_name::is_prefects(&held.name);
+        let is_unknown = !is_prefects(&held.name);
         is_unknown
             .then(|| SettingsError::Unknown { name: held.name.clone(), place: self.place(held) })
     }

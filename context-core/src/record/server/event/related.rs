@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::FlowRunFacts;
 use super::text::{ResourceId, Shown};
+use crate::event::Resource;
 use crate::id::{FlowRunId, TaskRunId};
 use crate::tags::Tag;
 
@@ -25,6 +26,8 @@ pub(super) enum Related<'a> {
         #[serde(rename = "prefect.resource.name", skip_serializing_if = "Option::is_none")]
         name: Option<&'a str>,
     },
+    /// What a program has said.
+    Given(&'a Resource),
     /// Something that has a name of its own.
     Named {
         #[serde(rename = "prefect.resource.id")]
@@ -36,8 +39,12 @@ pub(super) enum Related<'a> {
 
 impl<'a> Related<'a> {
     pub(super) fn flow_run(id: FlowRunId, facts: Option<&'a FlowRunFacts>) -> Self {
+        Self::named_flow_run(id, facts.map(|facts| facts.name.as_str()))
+    }
+
+    pub(super) fn named_flow_run(id: FlowRunId, name: Option<&'a str>) -> Self {
         let id = ResourceId { kind: ResourceId::FLOW_RUN, id: id.into() };
-        Self::Object { id, role: "flow-run", name: facts.map(|facts| facts.name.as_str()) }
+        Self::Object { id, role: "flow-run", name }
     }
 
     pub(super) fn task_run(id: TaskRunId, name: &'a str) -> Self {

@@ -259,7 +259,8 @@ impl<'a> Row<'a> {
             labels: NoLabels {},
             task_inputs: Inputs { run, most: room.inputs },
             run_count: run.run_count,
-            flow_run_run_count: run.flow_run_run_count,
+            // Only an attempt belongs to one of the flow's.
+            flow_run_run_count: if run.run_count == 0 { 0 } else { run.flow_run_run_count },
             expected_start_time: Time::utc(before.expected_start.unwrap_or(begun)),
             start_time: run.start_time.map(Time::utc),
             end_time: run.end_time.map(Time::utc),

@@ -5,22 +5,21 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::limits::Limits;
-use super::line::{Kind, Request, Unknown};
-use super::waiting::acquire;
-use super::{ConcurrencyError, LimitNames, PROCESS};
+use super::server::Around;
+use super::{ConcurrencyError, LimitNames};
+use crate::concurrency::{self as local, Kind, Limits, PROCESS, Request, Unknown};
 use crate::runner;
 
 /// Slots that are to be taken and come back by themselves, at the rates of the limits.
 ///
-/// The limits must have been set with [`set_limit_with_decay`](super::set_limit_with_decay). What
-/// is said of names and of limits that do not exist at [`concurrency`](super::concurrency) holds
+/// Limits of this process must have been set with
+/// [`set_limit_with_decay`](super::set_limit_with_decay), those of a server with a decay. What is said of names and of limits that do not exist at [`concurrency`](super::concurrency) holds
 /// here too.
 ///
 /// # Examples
 ///
 /// ```
-/// use context_core::concurrency::{ConcurrencyError, rate_limit};
+/// use context_core::limits::{ConcurrencyError, rate_limit};
 ///
 /// # async fn send() {}
 /// # async fn example() -> Result<(), ConcurrencyError> {
@@ -32,7 +31,7 @@ use crate::runner;
 /// # }
 /// ```
 pub fn rate_limit(names: impl LimitNames, slots: u32) -> RateLimit {
-    PROCESS.rate_limit(names, slots)
+    RateLimit::of(&PROCESS, names, slots)
 }
 
 /// Slots that are to be taken and come back by themselves. Made by [`rate_limit`].
@@ -47,6 +46,12 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
+    /// Slots of `limits`, if no server has others.
+    pub(super) fn of(limits: &'static Limits, names: impl LimitNames, slots: u32) -> Self {
+        let names = names.into_names();
+        Self { limits, names, slots, timeout: None, unknown: Unknown::Warn }
+    }
+
     /// Waits no longer than this for the slots.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
@@ -69,7 +74,10 @@ impl RateLimit {
     pub async fn acquire(self) -> Result<(), ConcurrencyError> {
         let Self { limits, names, slots, timeout, unknown } = self;
         let request = Request { names, slots, kind: Kind::Spend, unknown };
-        acquire(limits, request, timeout).await.map(drop)
+        match Around::server() {
+            Some(around) => around.take(request, timeout).await.map(drop),
+            None => local::acquire(limits, request, timeout).await.map(drop),
+        }
     }
 
     /// As [`acquire`](Self::acquire), for plain functions. Blocks the thread while it waits.
@@ -88,12 +96,5 @@ impl IntoFuture for RateLimit {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.acquire())
-    }
-}
-
-impl Limits {
-    pub(super) fn rate_limit(&'static self, names: impl LimitNames, slots: u32) -> RateLimit {
-        let names = names.into_names();
-        RateLimit { limits: self, names, slots, timeout: None, unknown: Unknown::Warn }
     }
 }

@@ -10,6 +10,23 @@ use tokio::task::JoinSet;
 
 use super::*;
 use crate::clock::Timestamp;
+use crate::concurrency::{TagSlots, tag_limits_exist, take_tags};
+
+/// The same for limits of one test.
+trait Of {
+    fn concurrency(&'static self, names: impl LimitNames, slots: u32) -> Concurrency;
+    fn rate_limit(&'static self, names: impl LimitNames, slots: u32) -> RateLimit;
+}
+
+impl Of for Limits {
+    fn concurrency(&'static self, names: impl LimitNames, slots: u32) -> Concurrency {
+        Concurrency::of(self, names, slots)
+    }
+
+    fn rate_limit(&'static self, names: impl LimitNames, slots: u32) -> RateLimit {
+        RateLimit::of(self, names, slots)
+    }
+}
 
 /// Limits of one test.
 fn own<const N: usize>(limits: [(&str, u32); N]) -> &'static Limits {
@@ -170,8 +187,8 @@ fn tags_take_a_slot_of_each_limit_there_is() {
     let limits = own([("gpu", 0)]);
     assert!(!limits.has_tags());
     assert!(limits.try_take_tags(&["gpu", "x"]).is_some());
-    limits.set(&tags::limit_name("gpu"), 1, None);
-    limits.set(&tags::limit_name("io"), 2, None);
+    limits.set(&local::limit_name("gpu"), 1, None);
+    limits.set(&local::limit_name("io"), 2, None);
     assert!(limits.has_tags());
     let held = limits.try_take_tags(&["x", "io", "gpu", "gpu"]).unwrap();
     assert!(limits.try_take_tags(&["gpu", "io"]).is_none());

@@ -1,0 +1,138 @@
+//! What we say to a server, compared with what Prefect's own client has said in the same scenario (`tests/data/wire`).
+//!
+//! Each test has the scenario's program in Rust, runs it against the server through a proxy that records, and compares.
+//! What differs on purpose is listed with its reason, here and in `docs/deviations.md`; any other difference fails the
+//! test, and so does one that is listed and is not there.
+
+mod assets;
+mod crash;
+mod flows;
+mod graph;
+mod tasks;
+
+use std::future::Future;
+
+use context::{ContextModel as _, SettingsContext};
+use prefect_server::compare::{Conversation, Difference, Side, ours};
+use prefect_server::{PrefectServer, RecordingProxy};
+use serde_json::Value;
+
+use crate::support::settings;
+
+/// An error with the name that it has in the scenarios.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct ValueError(&'static str);
+
+/// An error with the name that it has in the scenarios.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct RuntimeError(&'static str);
+
+/// What was said to the server while `call` was made, through a proxy of its own. `None` if there is no server.
+async fn said<F: Future>(call: impl FnOnce() -> F) -> Option<(F::Output, Conversation)> {
+    let proxy = RecordingProxy::start(PrefectServer::shared()?);
+    let (settings, home) = settings(&proxy.api_url());
+    let value = SettingsContext::new(settings).scope(async { call().await }).await;
+    Some((value, ours(&proxy).replacing(home.path().to_string_lossy(), "$PREFECT_HOME")))
+}
+
+/// As `said`, for blocking code.
+fn said_blocking<R>(f: impl FnOnce() -> R) -> Option<(R, Conversation)> {
+    let proxy = RecordingProxy::start(PrefectServer::shared()?);
+    let (settings, home) = settings(&proxy.api_url());
+    let value = SettingsContext::new(settings).in_scope(f);
+    Some((value, ours(&proxy).replacing(home.path().to_string_lossy(), "$PREFECT_HOME")))
+}
+
+const PROPOSALS: &str = "POST /flow_runs/*/set_state";
+const TASK_RUNS: &str = "event prefect.task-run.*";
+
+/// What differs in every scenario.
+fn in_every_scenario() -> Vec<Difference> {
+    vec![
+        Difference::only_prefect_sends(
+            "what the server has just answered is not asked for",
+            "GET *",
+        ),
+        Difference::only_we_say(
+            "a flow run whose answer was lost is not created twice",
+            "POST /flow_runs/",
+            "idempotency_key",
+        ),
+        Difference::only_prefect_says(
+            "nothing else than the default",
+            PROPOSALS,
+            "state/state_details/pause_reschedule",
+        ),
+        // Whether a result can be tracked by its identity: that of Python's objects.
+        Difference::only_prefect_says(
+            "nothing is tracked by identity",
+            PROPOSALS,
+            "state/state_details/untrackable_result",
+        ),
+        counted(),
+        Difference::only_prefect_sends("logs", "log *"),
+    ]
+}
+
+/// What was recorded is counted, and whether somebody else has cancelled a flow run is asked and listened for. When that
+/// is done, and how often, is a matter of time.
+fn counted() -> Difference {
+    const OURS: [&str; 3] =
+        ["POST /task_runs/count", "POST /flow_runs/filter", "frame /events/out"];
+    Difference::new("we look what was recorded, and who was cancelled", Side::Ours, |messages| {
+        messages.retain(|message| !OURS.contains(&message.head().as_str()));
+    })
+}
+
+/// Flows that say nothing of their version have a hash: of the function here, of the file there.
+fn version_of_the_function() -> Difference {
+    Difference::said_otherwise(
+        "the version is a hash of the function",
+        "POST /flow_runs/",
+        "flow_version",
+    )
+}
+
+/// As in `in_every_scenario`, of task runs.
+fn untracked_results() -> Difference {
+    Difference::only_prefect_says(
+        "nothing is tracked by identity",
+        TASK_RUNS,
+        "payload/validated_state/state_details/untrackable_result",
+    )
+}
+
+/// Prefect keeps the exception of a flow run that has failed, for those who call `result()` elsewhere.
+fn kept_exception() -> Difference {
+    Difference::only_prefect_says(
+        "errors are values of the process, and not kept",
+        PROPOSALS,
+        "state/data",
+    )
+}
+
+/// The differences of a scenario, after those of every scenario.
+fn and(differences: impl IntoIterator<Item = Difference>) -> Vec<Difference> {
+    in_every_scenario().into_iter().chain(differences).collect()
+}
+
+/// Registering a flow once is enough.
+fn once(pattern: &'static str) -> Difference {
+    Difference::new("what was said once is known", Side::Prefects, move |messages| {
+        let mut said = Vec::new();
+        messages.retain(|message| {
+            let is_new = !said.contains(&message.body);
+            let stays = message.head() != pattern || is_new;
+            said.push(message.body.clone());
+            stays
+        });
+    })
+}
+
+/// Takes a member out of the object at a pointer.
+fn forget(body: &mut Value, of: &str, member: &str) {
+    let members = body.pointer_mut(of).and_then(Value::as_object_mut);
+    members.and_then(|members| members.remove(member));
+}

@@ -1,0 +1,136 @@
+//! Tasks: called, submitted, failing, retried, cached.
+
+use context::inputs;
+use context::prelude::*;
+use prefect_server::compare::{Difference, Side, assert_same, prefects};
+
+use super::{
+    RuntimeError, TASK_RUNS, ValueError, and, forget, kept_exception, once, said, said_blocking,
+    untracked_results, version_of_the_function,
+};
+
+#[task(tags = ["t-deco"])]
+fn add(x: u64, y: u64) -> u64 {
+    x + y
+}
+
+#[task(task_run_name = "double-{x}")]
+fn double(x: u64) -> u64 {
+    2 * x
+}
+
+#[flow(name = "wire-a", version = "v1")]
+fn two_tasks(n: u64, who: String) -> Result<u64, RunError> {
+    drop(who);
+    let total = tags!("ctx-tag", { add(n, 1) });
+    let doubled = double::submit(total);
+    add::submit(&doubled, 1).result_blocking()
+}
+
+#[test]
+fn scenario_01_two_tasks() {
+    let call = || tags!("run-tag", { two_tasks(5, "bob".to_owned()) });
+    let Some((sum, said)) = said_blocking(call) else { return };
+    assert_eq!(sum.unwrap(), 13);
+    let differences = and([Difference::one_event_for_a_short_task(), untracked_results()]);
+    assert_same(&prefects("01-flow-two-tasks"), &said, &differences);
+}
+
+#[task]
+fn boom() -> Result<(), ValueError> {
+    Err(ValueError("nope"))
+}
+
+#[flow(name = "wire-b")]
+fn failure() -> Result<(), ValueError> {
+    boom()
+}
+
+#[test]
+fn scenario_02_failure() {
+    let Some((result, said)) = said_blocking(failure) else { return };
+    result.unwrap_err();
+    let differences = and([
+        version_of_the_function(),
+        Difference::one_event_for_a_short_task(),
+        kept_exception(),
+    ]);
+    assert_same(&prefects("02-task-failure"), &said, &differences);
+}
+
+#[task(retries = 2, retry_delay = ["500ms", "1s"])]
+async fn flaky() -> Result<String, RuntimeError> {
+    match current_run!().run_count() {
+        1 => Err(RuntimeError("try 1")),
+        2 => Err(RuntimeError("try 2")),
+        _ => Ok("at last".to_owned()),
+    }
+}
+
+#[task(retries = 1)]
+async fn flaky_nodelay() -> Result<String, RuntimeError> {
+    match current_run!().run_count() {
+        1 => Err(RuntimeError("immediately")),
+        _ => Ok("at once".to_owned()),
+    }
+}
+
+#[flow(name = "wire-c")]
+async fn retried_tasks() -> Result<String, RuntimeError> {
+    flaky().await?;
+    flaky_nodelay().await
+}
+
+#[tokio::test]
+async fn scenario_03_retries() {
+    let Some((result, said)) = said(retried_tasks).await else { return };
+    assert_eq!(result.unwrap(), "at once");
+    // The state that waits for the retry says why there is one. It is said in the state's event, and as what was before.
+    let why = |field| Difference::only_we_say("why it is retried", TASK_RUNS, field);
+    let differences = and([
+        version_of_the_function(),
+        Difference::new("why it is retried", Side::Ours, |messages| {
+            for message in
+                messages.iter_mut().filter(|message| message.head().ends_with("AwaitingRetry"))
+            {
+                forget(&mut message.body, "/payload/validated_state", "message");
+                forget(&mut message.body, "/resource", "prefect.state-message");
+            }
+        }),
+        why("payload/initial_state/message"),
+    ]);
+    assert_same(&prefects("03-task-retries"), &said, &differences);
+}
+
+#[task(cache_policy = inputs())]
+async fn cached(x: u64) -> String {
+    format!("{x}")
+}
+
+#[flow(name = "wire-p")]
+async fn caching(x: u64) -> String {
+    cached(x).await
+}
+
+#[tokio::test]
+async fn scenario_19_a_cache_hit() {
+    let twice = || async { (caching(1_795_349_517).await, caching(1_795_349_517).await) };
+    let Some(((first, second), said)) = said(twice).await else { return };
+    assert_eq!(first, second);
+    let differences = and([
+        version_of_the_function(),
+        Difference::one_event_for_a_short_task(),
+        once("POST /flows/"),
+        Difference::only_we_say(
+            "by which key the result is found",
+            TASK_RUNS,
+            "payload/validated_state/state_details/cache_key",
+        ),
+        Difference::only_prefect_says(
+            "where the result is, is not told",
+            TASK_RUNS,
+            "payload/validated_state/data",
+        ),
+    ]);
+    assert_same(&prefects("19-cache-hit"), &said, &differences);
+}
