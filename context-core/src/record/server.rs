@@ -131,7 +131,8 @@ impl Server {
     pub(crate) fn shut_down(&self, deadline: Instant, over: Sender<Undelivered>) {
         let server = self.clone();
         self.0.thread.spawn(async move {
-            let undelivered = server.delivery().shutdown(deadline).await;
+            let limit = deadline.saturating_duration_since(Instant::now());
+            let undelivered = server.delivery().shutdown(limit).await;
             server.show_last_progress().await;
             // Perhaps nobody waits any more.
             over.send(undelivered).ok();
