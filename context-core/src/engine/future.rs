@@ -42,13 +42,14 @@ pub(super) use shared::Shared;
 pub struct TaskFuture<T>(Arc<Shared<T>>);
 
 impl<T> TaskFuture<T> {
-    /// A future of a run that is open, one of `group` if there is one.
+    /// A future of a run that is open since `at`, one of `group` if there is one.
     pub(super) fn open(
         id: TaskRunId,
+        at: Timestamp,
         driving_thread: Option<ThreadId>,
         group: Option<Arc<Group>>,
     ) -> Self {
-        let state = State::new(StateType::Pending, Timestamp::now());
+        let state = State::new(StateType::Pending, at);
         Self::with(id, driving_thread, group, state, Outcome::Open)
     }
 

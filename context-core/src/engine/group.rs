@@ -37,6 +37,8 @@ pub(super) struct Group {
     /// What they all have.
     common: Arc<TaskDetails>,
     one: Arc<One>,
+    /// When they were submitted.
+    submitted_at: Timestamp,
     /// True if somebody else may cancel the flow run, or limit runs by their tags.
     orchestrated: bool,
 }
@@ -72,7 +74,8 @@ impl Group {
         inputs: TaskInputs,
         total: usize,
     ) -> Self {
-        let id = TaskRunId::generate(Timestamp::now());
+        let submitted_at = Timestamp::now();
+        let id = TaskRunId::generate(submitted_at);
         let run = Run::reported_for(definition, id, options.clone(), inputs, total);
         let orchestrated = run.is_orchestrated_around();
         let one = Arc::new(One {
@@ -87,7 +90,7 @@ impl Group {
         let reported_as: Arc<dyn ReportedRun> = one.clone();
         let reported_as = Some(reported_as);
         let common = Arc::new(TaskDetails { options, reported_as, ..TaskDetails::default() });
-        Self { definition, common, one, orchestrated }
+        Self { definition, common, one, submitted_at, orchestrated }
     }
 
     /// The id of the run that is reported.
@@ -95,13 +98,19 @@ impl Group {
         self.one.id
     }
 
-    /// A run of the group.
+    /// When its runs were submitted.
+    pub(super) const fn submitted_at(&self) -> Timestamp {
+        self.submitted_at
+    }
+
+    /// A run of the group: `Pending`.
     pub(super) fn run(&self, id: TaskRunId, inputs: TaskInputs) -> Run {
-        let Self { definition, common, orchestrated, .. } = self;
-        Run::reported_as_another(definition, id, common, inputs, *orchestrated)
+        let Self { definition, common, submitted_at, orchestrated, .. } = self;
+        Run::reported_as_another(definition, id, common, inputs, *submitted_at, *orchestrated)
     }
 
     /// One of the runs has ended in `state`. Said once of each, before anybody who waits for it is told.
+    #[inline]
     pub(super) fn ended(&self, state: &State) {
         self.one.one_has_ended(state);
     }
@@ -114,6 +123,7 @@ impl Group {
     }
 
     /// Takes note of what `run`, one of the group, has read and made. Before its end is noted.
+    #[inline]
     pub(super) fn gather_assets(&self, run: &Run, state: &State) {
         if let Some(assets) = run.assets() {
             self.one.state().assets.add(assets, state);
@@ -141,10 +151,10 @@ impl One {
         }
     }
 
+    #[inline]
     fn one_has_ended(&self, state: &State) {
         if !state.is_completed() {
-            self.state().ends.note(state);
-            self.failed.fetch_add(1, Ordering::Relaxed);
+            self.note(state);
         }
         let at = state.timestamp();
         let told_at = self.told_at.load(Ordering::Relaxed);
@@ -155,6 +165,12 @@ impl One {
         if self.done.fetch_add(1, Ordering::AcqRel) + 1 == self.total {
             self.last_ended(at);
         }
+    }
+
+    #[cold]
+    fn note(&self, state: &State) {
+        self.state().ends.note(state);
+        self.failed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Tells progress, unless somebody else does. Whoever tells it has not been counted yet.

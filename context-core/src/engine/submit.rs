@@ -180,12 +180,14 @@ where
     OwnedCall(Box::new(ForState::new(flow_called::<H, Args>(prepared))))
 }
 
-fn submit_task<H, Args>(prepared: Prepared<Args, TaskOptions>) -> TaskFuture<H::Value>
+fn submit_task<H, Args>(mut prepared: Prepared<Args, TaskOptions>) -> TaskFuture<H::Value>
 where
     H: TaskFn<Args, Output: Send + 'static, Value: Send + 'static>,
     Args: ArgumentList<Inputs: Send + 'static> + Send + 'static,
 {
-    let id = TaskRunId::generate(Timestamp::now());
+    let group = prepared.group.take();
+    let now = group.as_ref().map_or_else(Timestamp::now, |group| group.submitted_at());
+    let id = TaskRunId::generate(now);
     let Some(flow) = FlowRunContext::get() else {
         let missing = MissingContext { context: "flow run", call: "submit" };
         return TaskFuture::failed(id, missing.into());
@@ -194,7 +196,6 @@ where
     let task_runner = ledger.runner().task_runner().cloned();
     let definition = H::definition();
     let inputs = prepared.task_inputs(definition.meta().parameters);
-    let group = prepared.group.clone();
     let mut run = match &group {
         None => Run::configured_task(definition, Some(id), prepared.options.clone(), inputs),
         Some(group) => group.run(id, inputs),
@@ -204,7 +205,7 @@ where
     if let Err(error) = waiting.create() {
         return TaskFuture::refused(id, group, error);
     }
-    let future = TaskFuture::open(id, ledger.runner().driving_thread(), group);
+    let future = TaskFuture::open(id, now, ledger.runner().driving_thread(), group);
     let publisher =
         Publisher { shared: future.shared(), ticket: ledger.submissions().open(), ledger };
     match task_runner {

@@ -48,16 +48,17 @@ impl<H: TaskFn<Args>, Args: ArgumentList> ReportedAsOne<H, Args> {
         // Outside a flow each future says what is missing.
         let group = (!each.is_empty() && FlowRunContext::get().is_some()).then(|| {
             let inputs = all_inputs::<Args>(&each, &wait_for, meta.parameters);
-            Arc::new(Group::open(definition, options.clone(), inputs, each.len()))
+            Arc::new(Group::open(definition, options, inputs, each.len()))
         });
         let mut unsubmitted = group.as_deref().map(Unsubmitted::all);
         let submit = H::submitter().submit;
         let submit_next = |inputs| {
-            let (options, wait_for, group) = (options.clone(), wait_for.clone(), group.clone());
             if let Some(unsubmitted) = &mut unsubmitted {
                 unsubmitted.one_less();
             }
-            submit(Prepared { options, wait_for, inputs, copy, group })
+            // The options are the group's.
+            let (wait_for, group) = (wait_for.clone(), group.clone());
+            submit(Prepared { options: None, wait_for, inputs, copy, group })
         };
         each.into_iter().map(submit_next).collect()
     }

@@ -19,13 +19,14 @@ use crate::stack::{self, Presence};
 use crate::state::RunError;
 
 impl Run {
-    /// A submitted run of a task, one of several that are reported as one. `common` is what they all have: options, and
-    /// the run that is reported. `orchestrated` says what [`is_orchestrated_around`](Self::is_orchestrated_around) says.
+    /// A run of a task that is submitted `at` this time, one of several that are reported as one: `Pending`. `common` is
+    /// what they all have: options, and the run that is reported. `orchestrated` says what [`is_orchestrated_around`](Self::is_orchestrated_around) says.
     pub(in crate::engine) fn reported_as_another(
         definition: &'static TaskDefinition,
         id: TaskRunId,
         common: &Arc<TaskDetails>,
         inputs: TaskInputs,
+        at: Timestamp,
         orchestrated: bool,
     ) -> Self {
         let bare = inputs.is_empty() && common.options.is_none();
@@ -46,6 +47,7 @@ impl Run {
         });
         let mut run = Self::new(Machine::new(Subject::Task), target, presence, attention, None);
         run.undivided &= bare && !orchestrated;
+        run.create_at(at);
         run
     }
 
