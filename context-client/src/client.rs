@@ -31,7 +31,8 @@ pub use deployments::ScheduledBefore;
 
 /// A client of one Prefect server. Cheap to clone; clones share their connections.
 ///
-/// Its methods are `async` and need a tokio runtime with timers and I/O. A request that the server cannot serve for now
+/// Its methods are `async` and need a tokio runtime with timers and I/O. A connection lives on the runtime on which it
+/// was made: use a client on one runtime. A request that the server cannot serve for now
 /// is sent again, with growing delays, up to [`max_retries`](ClientConfig::with_max_retries) times; see
 /// [the crate's page](crate#retries).
 ///

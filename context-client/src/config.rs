@@ -106,7 +106,7 @@ impl ClientConfig {
     /// If it is no URL, has another scheme or no host, or carries a query or fragment.
     pub fn new(api_url: impl AsRef<str>) -> Result<Self, ConfigError> {
         let text = api_url.as_ref().trim();
-        let wrong = |detail: String| ConfigError::Url { url: without_userinfo(text), detail };
+        let wrong = |detail: String| ConfigError::Url { url: without_secrets(text), detail };
         let mut url = Url::parse(text).map_err(|err| wrong(err.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(wrong(format!("the scheme is `{}`, not `http` or `https`", url.scheme())));
@@ -272,16 +272,20 @@ impl fmt::Debug for Masked {
     }
 }
 
-/// A text that may be a URL, with what stands between the scheme and the last `@` of its authority masked.
-fn without_userinfo(text: &str) -> String {
+/// A text that may be a URL, without what may be a secret: what is before the last `@`, and what follows a `?` or `#`.
+fn without_secrets(text: &str) -> String {
     let (scheme, rest) = match text.split_once("//") {
         Some((scheme, rest)) => (format!("{scheme}//"), rest),
         None => (String::new(), text),
     };
     // A password with a slash in it makes a broken URL: mask up to the last `@` of the whole rest.
-    match rest.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}***@{host}"),
-        None => text.to_owned(),
+    let rest = match rest.rsplit_once('@') {
+        Some((_, host)) => format!("***@{host}"),
+        None => rest.to_owned(),
+    };
+    match rest.find(['?', '#']) {
+        Some(at) => format!("{scheme}{}***", &rest[..=at]),
+        None => format!("{scheme}{rest}"),
     }
 }
 

@@ -30,7 +30,6 @@ mod retry;
 pub(crate) mod tls;
 
 pub(crate) use answer::causes;
-pub(crate) use csrf::random_uuid;
 
 /// The version of the API that the requests are written for.
 pub(crate) const API_VERSION: &str = "0.8.4";
@@ -85,8 +84,12 @@ impl Transport {
         // so that no request meets a closed one.
         let idle = if config.url.scheme() == "http" { 4 } else { 25 };
         let tls = tls::client_config(&config)?;
+        let mut offered = tls.clone();
+        if config.http2 {
+            offered.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        }
         let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls.clone())
+            .tls_backend_preconfigured(offered)
             .default_headers(headers.clone())
             .user_agent(user_agent())
             .timeout(config.request_timeout)
@@ -95,7 +98,6 @@ impl Transport {
             .pool_max_idle_per_host(8)
             .tcp_nodelay(true)
             .redirect(redirects());
-        #[cfg(feature = "http2")]
         let http = if config.http2 { http } else { http.http1_only() };
         let http = http
             .build()
@@ -312,7 +314,7 @@ pub(crate) fn segment(text: &str) -> String {
     utf8_percent_encode(text, &ESCAPED).to_string()
 }
 
-fn user_agent() -> String {
+pub(crate) fn user_agent() -> String {
     format!("context-client/{} (API {API_VERSION})", env!("CARGO_PKG_VERSION"))
 }
 

@@ -110,6 +110,9 @@ methods! {
         lease_duration: Duration,
         holder: Option<LeaseHolder>,
     ) -> ConcurrencyLease;
+    fn release_concurrency_slots(
+        names: &[String], slots: u32, occupancy: Option<Duration>,
+    ) -> Vec<LimitSlots>;
     fn renew_concurrency_lease(lease_id: Uuid, lease_duration: Duration) -> ();
     fn release_concurrency_slots_with_lease(lease_id: Uuid) -> ();
     fn create_global_concurrency_limit(limit: &GlobalConcurrencyLimitCreate) -> GlobalConcurrencyLimit;
@@ -146,7 +149,8 @@ methods! {
     fn send_worker_heartbeat(
         work_pool_name: &str, worker_name: &str, heartbeat_interval: Option<Duration>,
     ) -> ();
-    fn read_work_queue(work_pool_name: &str, name: &str) -> WorkQueue;
+    fn read_work_queue(work_queue_id: Uuid) -> WorkQueue;
+    fn read_work_queue_by_name(name: &str, work_pool_name: Option<&str>) -> WorkQueue;
     fn read_work_queues(
         work_pool_name: Option<&str>, filter: impl Into<Query> + Send,
     ) -> Vec<WorkQueue>;

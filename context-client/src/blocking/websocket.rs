@@ -1,6 +1,7 @@
 //! Websockets that wait.
 
 use std::fmt;
+use std::task::Poll;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -62,11 +63,7 @@ impl BlockingPrefectClient {
         &self,
         subscriber: Result<Subscriber<T>, ApiError>,
     ) -> Result<BlockingSubscriber<T>, ApiError> {
-        Ok(BlockingSubscriber {
-            subscriber: subscriber?,
-            api_url: self.api_url().to_owned(),
-            runtime: self.runtime.clone(),
-        })
+        Ok(BlockingSubscriber { subscriber: subscriber?, runtime: self.runtime.clone() })
     }
 }
 
@@ -157,23 +154,14 @@ impl fmt::Debug for BlockingEventSender {
 /// ```
 pub struct BlockingSubscriber<T> {
     subscriber: Subscriber<T>,
-    api_url: String,
     runtime: RuntimeThread,
 }
 
 impl<T: DeserializeOwned> BlockingSubscriber<T> {
-    /// The next item, or an [`ApiError::Timeout`] if there is none within `timeout`. It comes with a later call then.
-    pub fn next_within(&mut self, timeout: Duration) -> Option<Result<T, ApiError>> {
-        let path = self.subscriber.path();
+    /// The next item, or [`Poll::Pending`] if there is none within `timeout`. It comes with a later call then.
+    pub fn next_within(&mut self, timeout: Duration) -> Poll<Option<Result<T, ApiError>>> {
         let next = async { tokio::time::timeout(timeout, self.subscriber.next()).await };
-        self.runtime.wait(next).unwrap_or_else(|_| {
-            Some(Err(ApiError::Timeout {
-                method: "GET",
-                path: path.to_owned(),
-                api_url: self.api_url.clone(),
-                timeout,
-            }))
-        })
+        self.runtime.wait(next).map_or(Poll::Pending, Poll::Ready)
     }
 
     /// [`Subscriber::close`], waited for.

@@ -26,8 +26,8 @@ fn seconds(duration: Duration) -> Value {
 }
 
 impl PrefectClient {
-    /// Takes `slots` of each of the limits, for good: with [`ConcurrencyMode::RateLimit`] they come back by
-    /// themselves. The answer has the limits that exist.
+    /// Takes `slots` of each of the limits. With [`ConcurrencyMode::RateLimit`] they come back by themselves; otherwise
+    /// they are [given back](Self::release_concurrency_slots), or never. The answer has the limits that exist.
     ///
     /// # Errors
     ///
@@ -97,6 +97,25 @@ impl PrefectClient {
     ) -> Result<(), ApiError> {
         let path = "/v2/concurrency_limits/decrement-with-lease".to_owned();
         self.tell(Verb::Post, path, &json!({ "lease_id": lease_id })).await
+    }
+
+    /// Gives slots back that were taken [without a lease](Self::increment_concurrency_slots). `occupancy` is for how
+    /// long they were held, from which the server tells others how long to wait.
+    ///
+    /// # Errors
+    ///
+    /// If the call fails.
+    pub async fn release_concurrency_slots(
+        &self,
+        names: &[String],
+        slots: u32,
+        occupancy: Option<Duration>,
+    ) -> Result<Vec<LimitSlots>, ApiError> {
+        let mut body = json!({ "names": names, "slots": slots });
+        if let Some(occupancy) = occupancy {
+            body["occupancy_seconds"] = seconds(occupancy);
+        }
+        self.post("/v2/concurrency_limits/decrement".to_owned(), &body).await
     }
 
     /// Creates a limit with a name.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::PrefectClient;
 use crate::error::ApiError;
-use crate::http::{Verb, random_uuid, segment};
+use crate::http::{Verb, segment};
 use crate::schema::{
     DeploymentFlowRunCreate, FlowRun, FlowRunCreate, FlowRunInput, FlowRunUpdate, Graph,
     JsonObject, OrchestrationResult, Query, State, StateCreate,
@@ -24,7 +24,7 @@ impl<'a> Proposal<'a> {
     pub(super) fn new(state: &'a StateCreate, force: bool) -> Self {
         let mut state = std::borrow::Cow::Borrowed(state);
         if state.state_details.transition_id.is_none() {
-            state.to_mut().state_details.transition_id = Some(random_uuid());
+            state.to_mut().state_details.transition_id = Some(Uuid::new_v4());
         }
         Self { state, force }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use uuid::Uuid;
 
 use super::{PrefectClient, ScheduledBefore};
 use crate::error::ApiError;
@@ -98,18 +99,31 @@ impl PrefectClient {
         self.tell(Verb::Post, path, &body).await
     }
 
-    /// The queue with this name, of the pool with that name.
+    /// The queue with this id.
     ///
     /// # Errors
     ///
     /// If there is none (404), or the call fails.
-    pub async fn read_work_queue(
+    pub async fn read_work_queue(&self, work_queue_id: Uuid) -> Result<WorkQueue, ApiError> {
+        self.get(format!("/work_queues/{work_queue_id}")).await
+    }
+
+    /// The queue with this name, of the pool with that name, or of the default pool if none is named.
+    ///
+    /// # Errors
+    ///
+    /// If there is none (404), or the call fails.
+    pub async fn read_work_queue_by_name(
         &self,
-        work_pool_name: &str,
         name: &str,
+        work_pool_name: Option<&str>,
     ) -> Result<WorkQueue, ApiError> {
-        let (pool, name) = (segment(work_pool_name), segment(name));
-        self.get(format!("/work_pools/{pool}/queues/{name}")).await
+        let name = segment(name);
+        self.get(match work_pool_name {
+            Some(pool) => format!("/work_pools/{}/queues/{name}", segment(pool)),
+            None => format!("/work_queues/name/{name}"),
+        })
+        .await
     }
 
     /// The queues of a pool, as a query without filters asks for them; of all pools if none is named.

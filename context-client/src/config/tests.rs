@@ -17,7 +17,8 @@ fn what_is_no_api_url_is_refused() {
     assert!(wrong("localhost:4200/api").contains("the scheme is `localhost`"));
     assert!(wrong("ftp://host/api").contains("the scheme is `ftp`"));
     assert!(wrong("http://").contains("empty host"));
-    assert!(wrong("http://host/api?key=1").contains("no `?`"));
+    assert!(wrong("http://host/api?key=s3cret").contains("`http://host/api?***`"));
+    assert!(wrong("http://host/api#s3cret").contains("no `#`"));
 }
 
 #[test]

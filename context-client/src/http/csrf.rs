@@ -39,7 +39,7 @@ pub(super) fn is_wanted_by(err: &ApiError) -> bool {
 
 impl Csrf {
     pub(super) fn new(supported: bool) -> Self {
-        Self { client: random_uuid().to_string(), supported, token: Mutex::new(None) }
+        Self { client: Uuid::new_v4().to_string(), supported, token: Mutex::new(None) }
     }
 
     pub(super) fn client_id(&self) -> &str {
@@ -88,9 +88,4 @@ impl Csrf {
             Err(err) => Err(err),
         }
     }
-}
-
-/// A random UUID. It names things; it protects nothing.
-pub(crate) fn random_uuid() -> Uuid {
-    uuid::Builder::from_random_bytes(fastrand::u128(..).to_be_bytes()).into_uuid()
 }

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn config() -> ClientConfig {
@@ -13,6 +15,19 @@ fn authorization(config: &ClientConfig) -> Option<String> {
 fn a_path_is_escaped() {
     assert_eq!(segment("a-b_c.d~1"), "a-b_c.d~1");
     assert_eq!(segment("two words/ä?#%"), "two%20words%2F%C3%A4%3F%23%25");
+}
+
+proptest! {
+    #[test]
+    fn a_segment_is_one_segment_and_means_the_text(text in ".+") {
+        let url = url::Url::parse(&format!("http://host/{}", segment(&text))).unwrap();
+        let segments: Vec<_> = url.path_segments().unwrap().collect();
+        // A segment of dots alone means something else in a path, escaped or not.
+        prop_assume!(!matches!(text.as_str(), "." | ".."));
+        prop_assert_eq!(segments.len(), 1);
+        let meant = percent_encoding::percent_decode_str(segments[0]).decode_utf8().unwrap();
+        prop_assert_eq!(meant, text);
+    }
 }
 
 #[test]

@@ -8,7 +8,6 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{JsonObject, null_as_default};
-use crate::http::random_uuid;
 
 /// Something that has happened.
 ///
@@ -49,7 +48,7 @@ impl Event {
     /// An event that happens now, with a new id and no payload.
     pub fn new(event: impl Into<String>, resource: Resource) -> Self {
         Self {
-            id: random_uuid(),
+            id: Uuid::new_v4(),
             occurred: Timestamp::now(),
             event: event.into(),
             resource,

@@ -6,7 +6,7 @@ use std::{fmt, io};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use hyper_util::client::proxy::matcher::Intercept;
-use reqwest::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use reqwest::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL, USER_AGENT};
 use rustls::pki_types::ServerName;
 use serde::Deserialize;
 use serde_json::json;
@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
 use crate::error::ApiError;
-use crate::http::{Transport, causes};
+use crate::http::{Transport, causes, user_agent};
 
 /// The close code for "you may not".
 const POLICY_VIOLATION: u16 = 1008;
@@ -83,6 +83,9 @@ async fn upgrade(transport: &Transport, path: &'static str) -> Result<Socket, Ap
         request.headers_mut().insert(name, value.clone());
     }
     request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("prefect"));
+    if let Ok(agent) = HeaderValue::try_from(user_agent()) {
+        request.headers_mut().insert(USER_AGENT, agent);
+    }
     match tokio_tungstenite::client_async(request, stream).await {
         Ok((socket, _)) => Ok(socket),
         Err(WsError::Http(answer)) => Err(ApiError::WebsocketRefused {
@@ -90,7 +93,10 @@ async fn upgrade(transport: &Transport, path: &'static str) -> Result<Socket, Ap
             code: Some(answer.status().as_u16()),
             detail: format!("the answer is {}", answer.status()),
         }),
-        Err(err) => Err(closed_by(path, &err)),
+        Err(err @ WsError::Io(_)) => Err(closed_by(path, &err)),
+        Err(err) => {
+            Err(ApiError::Decode { method: "GET", path: path.to_owned(), detail: causes(&err) })
+        }
     }
 }
 

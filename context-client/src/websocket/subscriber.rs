@@ -83,11 +83,6 @@ impl<T> Subscriber<T> {
         Self { link, frames, path, kind, ended: false, items: PhantomData }
     }
 
-    /// Where it is subscribed.
-    pub(crate) const fn path(&self) -> &'static str {
-        self.path
-    }
-
     /// Closes the connection.
     pub async fn close(self) {
         drop(self.frames);

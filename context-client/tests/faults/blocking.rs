@@ -113,7 +113,7 @@ fn requests_are_sent_again_and_time_out_as_in_the_async_client() {
     assert_eq!(err.status(), Some(503));
 
     let silent = server(Reply::Silence);
-    let config = silent.config.clone().with_request_timeout(Duration::from_millis(50));
+    let config = silent.config.with_request_timeout(Duration::from_millis(50));
     let client = BlockingPrefectClient::new(config.with_max_retries(0)).unwrap();
     let err = client.api_healthcheck().unwrap_err();
     assert!(matches!(err, ApiError::Timeout { .. }), "{err:?}");

@@ -107,9 +107,9 @@ impl Drop for Peer {
 
 /// Serves a connection until one side has enough.
 pub(crate) async fn serve(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
     requests: Arc<Mutex<Vec<Request>>>,
-    reply: Arc<impl Fn(&Request, usize) -> Reply>,
+    reply: Arc<impl Fn(&Request, usize) -> Reply + Send + Sync>,
 ) {
     let mut stream = BufReader::new(stream);
     while let Some(request) = read(&mut stream).await {
@@ -136,7 +136,7 @@ pub(crate) async fn serve(
 }
 
 /// The next request. `None` at the end of the connection.
-async fn read<S: AsyncRead + Unpin>(stream: &mut BufReader<S>) -> Option<Request> {
+async fn read<S: AsyncRead + Unpin + Send>(stream: &mut BufReader<S>) -> Option<Request> {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();

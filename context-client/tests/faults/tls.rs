@@ -21,12 +21,13 @@ fn acceptor() -> TlsAcceptor {
     let certificates = certificates.map(Result::unwrap).collect();
     let key = PrivateKeyDer::from_pem_file(data("server.key")).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(certificates, key)
         .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     TlsAcceptor::from(Arc::new(config))
 }
 
@@ -72,6 +73,25 @@ async fn an_authority_can_be_named() {
     assert_eq!(client.server_version().await.unwrap(), "3.8.8");
     let client = trusting(server(true).await);
     client.events_in().await.unwrap();
+}
+
+#[cfg(feature = "http2")]
+#[tokio::test]
+async fn http2_is_offered_where_it_is_asked_for() {
+    for (asked, agreed) in [(true, Some("h2")), (false, None)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}/api", listener.local_addr().unwrap());
+        let config = ClientConfig::new(url).unwrap().with_tls_insecure_skip_verify(true);
+        let client = PrefectClient::new(config.with_http2(asked).with_max_retries(0)).unwrap();
+        let server = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let stream = acceptor().accept(stream).await.unwrap();
+            stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec)
+        });
+        // It hangs up once it knows what was agreed on.
+        client.server_version().await.unwrap_err();
+        assert_eq!(server.await.unwrap().as_deref(), agreed.map(str::as_bytes));
+    }
 }
 
 #[tokio::test]

@@ -204,6 +204,31 @@ async fn a_server_that_does_not_read_is_waited_for() {
 }
 
 #[tokio::test]
+async fn who_writes_reads_meanwhile() {
+    // The server reads nothing before it has got rid of 60 MB, and so would a client that only writes.
+    const COUNT: usize = 3000;
+    let (done, received) = oneshot::channel();
+    let config = server(|stream| async {
+        let mut socket = greet(stream).await;
+        for _ in 0..COUNT {
+            socket.send(Message::text(format!("{:>20000}", "x"))).await.unwrap();
+        }
+        let mut count = 0;
+        while let Some(Ok(frame)) = socket.next().await {
+            count += usize::from(frame.is_text());
+        }
+        done.send(count).unwrap();
+    })
+    .await;
+    let events = client(config).events_in().await.unwrap();
+    for _ in 0..COUNT {
+        events.send_text(format!("{:>20000}", "x")).await.unwrap();
+    }
+    events.close().await.unwrap();
+    assert_eq!(received.await.unwrap(), COUNT);
+}
+
+#[tokio::test]
 async fn pings_are_answered_while_nobody_looks() {
     let (done, answered) = oneshot::channel();
     let config = server(|stream| async {
@@ -258,6 +283,19 @@ async fn no_websocket_is_opened_where_there_is_none() {
         assert!(err.to_string().contains(head), "{err}");
         assert_eq!(err.is_unreachable(), unreachable);
     }
+}
+
+#[tokio::test]
+async fn a_websocket_of_something_else_is_not_taken_for_prefects() {
+    let config = server(|stream| async {
+        // It does not agree to speak as Prefect does.
+        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+        while socket.next().await.is_some_and(|frame| frame.is_ok()) {}
+    })
+    .await;
+    let err = client(config).events_in().await.unwrap_err();
+    assert!(matches!(err, ApiError::Decode { .. }) && !err.is_unreachable(), "{err:?}");
+    assert!(err.to_string().contains("is a Prefect 3 server at the API URL?"), "{err}");
 }
 
 #[tokio::test]

@@ -59,6 +59,22 @@ async fn slots_are_taken_renewed_and_given_back() {
 }
 
 #[tokio::test]
+async fn slots_without_a_lease_are_given_back_too() {
+    let Some(client) = shared() else { return };
+    let name = unique("no-lease");
+    create(&client, &name, 1, None).await;
+    let (names, mode) = ([name], ConcurrencyMode::Concurrency);
+    for _ in 0..2 {
+        let taken = client.increment_concurrency_slots(&names, 1, mode.clone()).await.unwrap();
+        assert_eq!(taken[0].name, names[0]);
+        let err = client.increment_concurrency_slots(&names, 1, mode.clone()).await.unwrap_err();
+        assert!(err.is_locked(), "{err}");
+        let held = Some(Duration::from_millis(500));
+        client.release_concurrency_slots(&names, 1, held).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn what_never_fits_is_an_error_and_what_does_not_exist_is_no_limit() {
     let Some(client) = shared() else { return };
     let name = unique("never");

@@ -189,8 +189,11 @@ async fn a_work_pool_is_created_changed_and_deleted() {
     let pool = client.create_work_pool(&create).await.unwrap();
     assert_eq!((pool.kind.as_str(), pool.concurrency_limit), ("process", Some(4)));
     assert!(client.create_work_pool(&create).await.unwrap_err().is_conflict());
-    let queue = client.read_work_queue(&name, "default").await.unwrap();
+    let queue = client.read_work_queue_by_name("default", Some(&name)).await.unwrap();
     assert_eq!(Some(queue.id), pool.default_queue_id);
+    assert_eq!(client.read_work_queue(queue.id).await.unwrap().name, "default");
+    let err = client.read_work_queue_by_name(&unique("none"), None).await.unwrap_err();
+    assert!(err.is_not_found(), "{err}");
     let queues = client.read_work_queues(Some(&name), Query::new()).await.unwrap();
     assert_eq!(queues.iter().map(|queue| queue.id).collect::<Vec<_>>(), [queue.id]);
     assert!(!client.read_work_queues(None, Query::new()).await.unwrap().is_empty());

@@ -2,6 +2,7 @@
 //!
 //! Most tests share a server and use names of their own. See the crate `prefect-server` for where it comes from.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 #![expect(clippy::disallowed_methods, reason = "nothing here knows of an ambient context")]
 
 mod access;
@@ -35,7 +36,7 @@ fn client(server: &PrefectServer) -> PrefectClient {
 
 /// An id that nobody else has.
 fn new_id() -> Uuid {
-    uuid::Builder::from_random_bytes(fastrand::u128(..).to_be_bytes()).into_uuid()
+    Uuid::new_v4()
 }
 
 /// A name that nobody else has.

@@ -45,7 +45,7 @@ fn causes_say_each_thing_once_and_the_library_nothing() {
     #[error("{text}")]
     struct Layer {
         text: &'static str,
-        source: Option<Box<Layer>>,
+        source: Option<Box<Self>>,
     }
     let layer = |text, source: Option<Layer>| Layer { text, source: source.map(Box::new) };
     let bottom = layer("connection refused", None);

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn seconds(text: &str) -> Option<f64> {
@@ -70,5 +72,40 @@ fn retry_after_may_be_a_date() {
 fn another_retry_after_is_ignored() {
     for text in ["", "soon", "inf", "NaN", "2026-11-22"] {
         assert_eq!(seconds(text), None, "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_delay_is_within_its_bounds(
+        tries in 0u32..40,
+        asked in proptest::option::of(0u64..1_000_000_000),
+        jitter in 0.0..=1.0f64,
+        random in 0.0..=1.0f64,
+    ) {
+        let asked = asked.map(Duration::from_millis);
+        let delay = delay(tries, asked, jitter, random).as_secs_f64();
+        let day = 24.0 * 3600.0;
+        let (least, most) = match asked {
+            Some(asked) => {
+                let asked = asked.as_secs_f64().min(day);
+                (asked, asked * (1.0 + jitter))
+            }
+            None => {
+                let usual = f64::from(1u32 << tries.min(16));
+                (usual * (1.0 - jitter), (usual * (1.0 + jitter)).min(day))
+            }
+        };
+        prop_assert!((least - 1e-6..=most + 1e-6).contains(&delay), "{least} <= {delay} <= {most}");
+    }
+
+    #[test]
+    fn any_retry_after_is_a_time_of_at_most_a_day_or_nothing(text in ".{0,40}", year in 1900..9999u16) {
+        let now = Timestamp::UNIX_EPOCH;
+        for text in [text, format!("Sun, 01 Jan {year} 00:00:00 GMT")] {
+            if let Some(after) = parse_retry_after(&text, now) {
+                prop_assert!(after <= LONGEST, "{text}: {after:?}");
+            }
+        }
     }
 }
