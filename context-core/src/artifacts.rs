@@ -259,7 +259,7 @@ fn percent(progress: f64) -> Result<Value, ArtifactError> {
         return Err(ArtifactError::NotANumber);
     }
     let shown = progress.clamp(0.0, 100.0);
-    if shown < progress || shown > progress {
+    if shown != progress {
         tracing::warn!("a progress of {progress} % is shown as {shown} %");
     }
     Ok(shown.into())

@@ -171,7 +171,7 @@ impl Server {
         let is_paused = |state_type: &ApiStateType| *state_type == ApiStateType::Paused;
         match &run.state {
             Some(state) if is_paused(&state.state_type) => {}
-            Some(state) => return Ok(Resumed::NotPaused(state.display_name().into())),
+            Some(state) => return Ok(Resumed::NotPaused(state.display_name())),
             None => return Ok(Resumed::NotPaused("none".to_owned())),
         }
         let answer = {

@@ -550,10 +550,12 @@ impl<L: Line> Courier<L> {
         }
         match &self.link {
             Link::Down { retry_at } if !self.window.is_empty() => at_most(*retry_at),
-            Link::Up(_) if self.probing.is_none() && self.searching.is_none() => {
-                if self.window.unconfirmed() > 0 {
-                    at_most(self.ask_at);
-                }
+            Link::Up(_)
+                if self.probing.is_none()
+                    && self.searching.is_none()
+                    && self.window.unconfirmed() > 0 =>
+            {
+                at_most(self.ask_at);
             }
             _ => {}
         }

@@ -132,7 +132,7 @@ async fn deliver(
     for (id, state) in states {
         let entered = {
             let _turn = gate.enter().await;
-            line.enter(id.into(), state, false).await
+            line.enter(id.into(), *state, false).await
         };
         match entered {
             Ok(None) => {}

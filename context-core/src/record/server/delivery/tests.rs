@@ -1,6 +1,6 @@
 mod sim;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use context_client::schema::{StateCreate, StateType as ApiStateType};
@@ -102,7 +102,7 @@ fn flow_run(number: u128) -> FlowRunId {
     FlowRunId::from(Uuid::from_u128(number))
 }
 
-fn files(home: &Path) -> Vec<std::path::PathBuf> {
+fn files(home: &Path) -> Vec<PathBuf> {
     let spool = Spool::new(home, URL);
     let found = std::fs::read_dir(spool.directory()).into_iter().flatten();
     found.map(|entry| entry.unwrap().path()).collect()
@@ -377,12 +377,18 @@ async fn a_run_that_goes_on_does_not_fill_the_window() {
 async fn other_events_are_delivered_when_the_server_has_read_them() {
     let (sim, home) = (Sim::start(), home());
     let process = process(&sim, home.path(), bounds());
-    let ids: Vec<Uuid> = (0..50).map(|_| fresh_id(Timestamp::now())).collect();
+    let ids: Vec<Uuid> =
+        (0..50).map(|_| crate::id::StateId::generate(Timestamp::now()).as_uuid()).collect();
     for id in &ids {
         let text = format!(
             r#"{{"id":"{id}","event":"my.event","resource":{{"prefect.resource.id":"my.thing"}},"related":[]}}"#
         );
-        process.delivery.send_event(*id, Some(flow_run(1)), text);
+        process.delivery.0.push(Event {
+            id: *id,
+            flow_run: Some(flow_run(1)),
+            subject: Subject::Other,
+            text,
+        });
     }
     process.delivery.finish(flow_run(1)).await;
     // The server ends before it has recorded them.
@@ -521,7 +527,7 @@ proptest! {
             }
             all_recorded(&sim, &states);
             assert_eq!(sim.lock().history.len(), states.len());
-            assert_eq!(files(home.path()), Vec::<std::path::PathBuf>::new());
+            assert_eq!(files(home.path()), Vec::<PathBuf>::new());
         });
     }
 }

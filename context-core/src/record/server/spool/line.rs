@@ -23,7 +23,7 @@ const VERSION: u32 = 1;
 pub(in crate::record::server) enum Kept {
     Event(Event),
     Logs(Vec<LogRow>),
-    State(FlowRunId, StateCreate),
+    State(FlowRunId, Box<StateCreate>),
 }
 
 /// A line that was read.
@@ -186,7 +186,8 @@ fn state(text: &[u8]) -> serde_json::Result<Kept> {
 
     let StateLine { flow_run_id, state } = serde_json::from_slice(text)?;
     let Proposed { state_type, name, message, data, state_details } = state;
-    Ok(Kept::State(flow_run_id, StateCreate { state_type, name, message, data, state_details }))
+    let state = StateCreate { state_type, name, message, data, state_details };
+    Ok(Kept::State(flow_run_id, Box::new(state)))
 }
 
 fn delivered(text: &[u8]) -> serde_json::Result<usize> {

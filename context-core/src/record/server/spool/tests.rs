@@ -79,7 +79,7 @@ fn what_is_kept_comes_back_as_it_was() {
     };
     assert_eq!(*read, event);
     assert_eq!(lines[..], rows);
-    assert_eq!((*of, entered), (id, &state));
+    assert_eq!((*of, &**entered), (id, &state));
     segment.remove().unwrap();
     assert!(!spool.has_any());
 }
@@ -202,7 +202,7 @@ fn a_directory_that_cannot_be_made_is_an_error() {
 #[test]
 #[ignore = "another test runs it as a process of its own"]
 fn process_that_holds_its_segment() {
-    let home = std::io::read_to_string(std::io::stdin()).unwrap();
+    let home = io::read_to_string(io::stdin()).unwrap();
     let spool = Spool::new(Path::new(home.trim()), URL);
     spool.append(&[Entry::Event(&event(2))]).unwrap();
     // It has written when it says so, and ends only when it is killed.
@@ -214,7 +214,7 @@ fn process_that_holds_its_segment() {
 
 #[test]
 fn two_processes_do_not_deliver_the_same() {
-    use std::io::BufRead as _;
+    use std::io::{BufRead as _, BufReader};
 
     let home = tempfile::tempdir().unwrap();
     let spool = Spool::new(home.path(), URL);
@@ -230,7 +230,7 @@ fn two_processes_do_not_deliver_the_same() {
     let mut input = other.stdin.take().unwrap();
     writeln!(input, "{}", home.path().display()).unwrap();
     drop(input);
-    let lines = std::io::BufReader::new(other.stdout.take().unwrap()).lines();
+    let lines = BufReader::new(other.stdout.take().unwrap()).lines();
     assert!(lines.map_while(Result::ok).any(|line| line.ends_with("written")));
 
     let mut own = spool.next_segment(None).unwrap();
