@@ -229,11 +229,14 @@ fn a_used_profile_gives_way_to_variables_unless_it_overrides_them() {
     assert_eq!(seen(&[(RETRIES, "3")]), "2 2 3 1 1");
 }
 
-/// Uses a profile with a name that is no setting, twice.
+/// Uses a profile with a name that is no setting, and a setting that has no effect, twice.
 #[test]
 #[ignore = "a program that other tests start"]
 fn program_that_uses_an_unknown_setting() {
-    let profile = Profile::new("p").with("PREFECT_RETRIES", 1).with("PREFECT_SERVER_API_PORT", 1);
+    let profile = Profile::new("p")
+        .with("PREFECT_RETRIES", 1)
+        .with("PREFECT_SERVER_API_PORT", 1)
+        .with("PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK", "s3/results");
     for _ in 0..2 {
         use_profile(&profile).in_scope(show).unwrap();
     }
@@ -243,8 +246,10 @@ fn program_that_uses_an_unknown_setting() {
 fn an_unknown_setting_of_a_profile_is_warned_of_once() {
     let said = Place::new().run("program_that_uses_an_unknown_setting", &[]);
     assert_eq!(said.lines.len(), 2);
-    let expected = "there is no setting `PREFECT_RETRIES` of profile `p`; it is ignored";
-    assert_eq!(said.warnings, [expected]);
+    let [unknown, block] = &*said.warnings else { panic!("{said:?}") };
+    assert_eq!(unknown, "there is no setting `PREFECT_RETRIES` of profile `p`; it is ignored");
+    let expected = "setting `PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK` of profile `p` has no effect, because there are no blocks";
+    assert!(block.starts_with(expected), "{block}");
 }
 
 #[task]

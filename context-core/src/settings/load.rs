@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::error::{SettingSource, SettingsError};
 use super::files::File;
 use super::profiles::{Profile, ProfileError, ProfilesCollection, make_directory};
-use super::reader::{Source, read};
+use super::reader::{Source, doubts, read};
 use super::source::Variables;
-use super::table::Key;
+use super::table::{COUNT, Key};
 use super::values::{Inner, Surroundings};
 use super::{PROFILE, Settings, environment};
 
@@ -79,7 +79,7 @@ impl Settings {
 /// For the settings that surround the code.
 impl Settings {
     /// These settings, and over them those of a profile, but for those whose variables `is_left_out` says. Settings of the
-    /// profile that do not exist are ignored, and given back as problems.
+    /// profile that do not exist are ignored; they are given back as problems, and so is what is probably not meant.
     ///
     /// # Errors
     ///
@@ -90,15 +90,18 @@ impl Settings {
         is_left_out: impl Fn(&str) -> bool,
     ) -> Result<(Self, Vec<SettingsError>), SettingsError> {
         let mut settings = self.clone();
+        let mut founds = [const { None }; COUNT];
         for (row, found) in profile.known() {
             let mut names = [row.variable].into_iter().chain(row.aliases.iter().copied());
             if !names.any(&is_left_out) {
                 settings = settings.with_found(row, &found, SettingSource::Profile)?;
+                founds[row.key as usize] = Some(found);
             }
         }
-        let unknown = profile.unknown_names().collect();
+        let mut problems: Vec<_> = profile.unknown_names().collect();
+        doubts(&settings.0.said, &founds, &mut problems);
         Arc::make_mut(&mut settings.0).profile = Arc::new(profile);
-        Ok((settings, unknown))
+        Ok((settings, problems))
     }
 
     /// Makes the home directory, for its owner only, if it is not there.

@@ -75,8 +75,12 @@ pub(super) fn take(row: &Row, found: &Found, values: &mut Values) -> Result<bool
     })
 }
 
-/// What is allowed, but probably not what is meant.
-fn doubts(values: &Values, founds: &[Option<Found>; COUNT], problems: &mut Vec<SettingsError>) {
+/// What is allowed, but probably not what is meant, of all that was found.
+pub(super) fn doubts(
+    values: &Values,
+    founds: &[Option<Found>; COUNT],
+    problems: &mut Vec<SettingsError>,
+) {
     let mut doubt = |key: Key, reason: String| {
         if let Some(found) = &founds[key as usize] {
             let Found { name, place, .. } = found.clone();

@@ -10,7 +10,7 @@ use crate::settings::{Settings, environment};
 /// Puts the settings of a profile into force for as long as some code runs.
 ///
 /// A name is looked up in the [file of profiles](Settings::profiles_path) of the surrounding settings, and among the
-/// built-in profiles. What the profile does not mention stays as it is around the call of `scope` or `in_scope`.
+/// built-in profiles, each time. What the profile does not mention stays as it is around the call of `scope` or `in_scope`.
 ///
 /// | the variable of a setting is set? | [`override_environment_variables`] | [`include_current_context`] | the value is that of |
 /// |---|---|---|---|
@@ -118,8 +118,8 @@ impl UseProfile {
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Settings, ProfileError> {
         let is_left_out = |name: &str| !self.overrides_environment && variable(name).is_some();
-        let (settings, unknown) = base.under_profile(profile, is_left_out)?;
-        unknown.iter().for_each(tell_once);
+        let (settings, problems) = base.under_profile(profile, is_left_out)?;
+        problems.iter().for_each(tell_once);
         Ok(settings)
     }
 }
