@@ -8,6 +8,7 @@ mod assets;
 mod crash;
 mod flows;
 mod graph;
+mod logs;
 mod tasks;
 
 use std::future::Future;
@@ -16,6 +17,7 @@ use context::{ContextModel as _, SettingsContext};
 use prefect_server::compare::{Conversation, Difference, Side, ours};
 use prefect_server::{PrefectServer, RecordingProxy};
 use serde_json::Value;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::support::settings;
 
@@ -29,19 +31,14 @@ struct ValueError(&'static str);
 #[error("{0}")]
 struct RuntimeError(&'static str);
 
-/// What was said to the server while `call` was made, through a proxy of its own. `None` if there is no server.
+/// What was said to the server while `call` was made, through a proxy of its own; what this thread logs included. `None`
+/// if there is no server.
 async fn said<F: Future>(call: impl FnOnce() -> F) -> Option<(F::Output, Conversation)> {
     let proxy = RecordingProxy::start(PrefectServer::shared()?);
     let (settings, home) = settings(&proxy.api_url());
+    let subscriber = tracing_subscriber::registry().with(context::logging::api_layer());
+    let _listening = tracing::subscriber::set_default(subscriber);
     let value = SettingsContext::new(settings).scope(async { call().await }).await;
-    Some((value, ours(&proxy).replacing(home.path().to_string_lossy(), "$PREFECT_HOME")))
-}
-
-/// As `said`, for blocking code.
-fn said_blocking<R>(f: impl FnOnce() -> R) -> Option<(R, Conversation)> {
-    let proxy = RecordingProxy::start(PrefectServer::shared()?);
-    let (settings, home) = settings(&proxy.api_url());
-    let value = SettingsContext::new(settings).in_scope(f);
     Some((value, ours(&proxy).replacing(home.path().to_string_lossy(), "$PREFECT_HOME")))
 }
 
@@ -72,7 +69,6 @@ fn in_every_scenario() -> Vec<Difference> {
             "state/state_details/untrackable_result",
         ),
         counted(),
-        Difference::only_prefect_sends("logs", "log *"),
     ]
 }
 
@@ -135,4 +131,40 @@ fn once(pattern: &'static str) -> Difference {
 fn forget(body: &mut Value, of: &str, member: &str) {
     let members = body.pointer_mut(of).and_then(Value::as_object_mut);
     members.and_then(|members| members.remove(member));
+}
+
+/// What went wrong is told in words of our own, without a traceback, and once for each run.
+fn failures_in_other_words() -> Difference {
+    Difference::new("failures are logged in other words", Side::Both, |messages| {
+        let words = [
+            "Task run failed",
+            "Task run encountered",
+            "Encountered exception",
+            "Crash detected",
+            "Flow run encountered",
+            "Retry ",
+            "Received non-final state",
+        ];
+        messages.retain(|message| {
+            let text = message.body["message"].as_str().unwrap_or_default();
+            !message.head().starts_with("log ") || !words.iter().any(|word| text.starts_with(word))
+        });
+    })
+}
+
+/// A blocking flow of Prefect logs any end as `INFO`. Its async flows and its tasks do as we do.
+fn ends_are_logged_by_their_kind() -> Difference {
+    Difference::new(
+        "an end that is none to wish for is logged as an error",
+        Side::Prefects,
+        |messages| {
+            for message in messages.iter_mut().filter(|it| it.head() == "log prefect.flow_runs") {
+                let text = message.body["message"].as_str().unwrap_or_default();
+                if text.starts_with("Finished in state") && !text.contains("Completed") {
+                    assert_eq!(message.body["level"], 20);
+                    message.body["level"] = 40.into();
+                }
+            }
+        },
+    )
 }

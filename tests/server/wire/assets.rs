@@ -5,7 +5,9 @@ use context::{Asset, AssetMetadataError};
 use prefect_server::compare::{Difference, assert_same, prefects};
 use serde_json::json;
 
-use super::{ValueError, and, said, untracked_results, version_of_the_function};
+use super::{
+    ValueError, and, failures_in_other_words, said, untracked_results, version_of_the_function,
+};
 
 fn clean() -> Asset {
     let asset = Asset::new("s3://bkt/clean.csv").unwrap().with_name("Clean");
@@ -54,6 +56,7 @@ async fn scenario_09_assets() {
             version_of_the_function(),
             Difference::one_event_for_a_short_task(),
             untracked_results(),
+            failures_in_other_words(),
             // Prefect has them in a set.
             Difference::in_any_order(
                 "in the order in which they were named",

@@ -8,8 +8,9 @@ use context::prelude::*;
 use context_core::program::run_main;
 use prefect_server::compare::{Difference, assert_same, ours, prefects};
 use prefect_server::{PrefectServer, Record, RecordingProxy};
+use tracing_subscriber::layer::SubscriberExt as _;
 
-use super::{and, version_of_the_function};
+use super::{and, ends_are_logged_by_their_kind, failures_in_other_words, version_of_the_function};
 
 #[task]
 async fn slow() {
@@ -24,6 +25,8 @@ fn interrupted() -> Result<(), RunError> {
 #[test]
 #[ignore = "a program that another test starts"]
 fn program() {
+    let subscriber = tracing_subscriber::registry().with(context::logging::api_layer());
+    tracing::subscriber::set_global_default(subscriber).unwrap();
     run_main(|| interrupted().unwrap());
 }
 
@@ -54,6 +57,11 @@ fn scenario_06_ctrl_c() {
     assert_same(
         &prefects("06-flow-crashed-sigint"),
         &ours(&proxy),
-        &and([version_of_the_function(), Difference::one_event_for_a_short_task()]),
+        &and([
+            version_of_the_function(),
+            Difference::one_event_for_a_short_task(),
+            failures_in_other_words(),
+            ends_are_logged_by_their_kind(),
+        ]),
     );
 }

@@ -6,7 +6,8 @@ use context_client::schema::{OrchestrationStatus, StateCreate, StateDetails, Sta
 use prefect_server::compare::{Difference, Side, assert_same, prefects};
 
 use super::{
-    RuntimeError, and, kept_exception, once, said, untracked_results, version_of_the_function,
+    RuntimeError, and, ends_are_logged_by_their_kind, failures_in_other_words, kept_exception,
+    once, said, untracked_results, version_of_the_function,
 };
 
 #[task]
@@ -32,6 +33,8 @@ async fn scenario_04_retries_by_the_server() {
         Difference::one_event_for_a_short_task(),
         untracked_results(),
         kept_exception(),
+        failures_in_other_words(),
+        once("log prefect.flow_runs"),
         Difference::new(
             "the time of a retry is waited for before it is proposed",
             Side::Prefects,
@@ -81,6 +84,12 @@ async fn scenario_05_subflows() {
         Difference::one_event_for_a_short_task(),
         untracked_results(),
         once("POST /flows/"),
+        Difference::new("lines name the subflow, also in a task", Side::Both, |messages| {
+            messages.retain(|message| {
+                let text = message.body["message"].as_str().unwrap_or_default();
+                !text.starts_with("Beginning subflow run")
+            });
+        }),
         Difference::only_prefect_sends(
             "no run of an earlier attempt is adopted",
             "POST /flow_runs/filter",
@@ -167,11 +176,20 @@ async fn scenario_07_cancelled() {
         untracked_results(),
         Difference::new(
             "a run that is cancelled ends, and does not complete",
-            Side::Prefects,
+            Side::Both,
             |messages| {
-                messages.retain(|message| message.body["state"]["type"] != "COMPLETED");
+                let ends = [
+                    "Finished in state Completed()",
+                    "Finished in state Cancelled('Execution was cancelled on request.')",
+                ];
+                messages.retain(|message| {
+                    let is_end = message.head() == "log prefect.flow_runs"
+                        && ends.iter().any(|end| message.body["message"] == *end);
+                    !is_end && message.body["state"]["type"] != "COMPLETED"
+                });
             },
         ),
+        ends_are_logged_by_their_kind(),
         Difference::new("who cancels says why, or who obeys does", Side::Both, |messages| {
             let why = ["by user", "Execution was cancelled on request."];
             for message in

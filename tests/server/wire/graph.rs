@@ -70,8 +70,7 @@ fn shape(graph: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn scenario_21_the_graph() {
-    let call = || tags!("demo", { graph::state(2) });
-    let Some((state, said)) = said(call).await else { return };
+    let Some((state, said)) = said(|| graph::state(2)).await else { return };
     let server = PrefectServer::shared().unwrap();
     let path = format!("/flow_runs/{}/graph-v2", flow_run(&state));
     // A flow is called with values: what they were made of is not known. By hand it was said.

@@ -5,55 +5,58 @@ use context::prelude::*;
 use prefect_server::compare::{Difference, Side, assert_same, prefects};
 
 use super::{
-    RuntimeError, TASK_RUNS, ValueError, and, forget, kept_exception, once, said, said_blocking,
-    untracked_results, version_of_the_function,
+    RuntimeError, TASK_RUNS, ValueError, and, ends_are_logged_by_their_kind,
+    failures_in_other_words, forget, kept_exception, once, said, untracked_results,
+    version_of_the_function,
 };
 
 #[task(tags = ["t-deco"])]
-fn add(x: u64, y: u64) -> u64 {
+async fn add(x: u64, y: u64) -> u64 {
     x + y
 }
 
 #[task(task_run_name = "double-{x}")]
-fn double(x: u64) -> u64 {
+async fn double(x: u64) -> u64 {
     2 * x
 }
 
 #[flow(name = "wire-a", version = "v1")]
-fn two_tasks(n: u64, who: String) -> Result<u64, RunError> {
+async fn two_tasks(n: u64, who: String) -> Result<u64, RunError> {
     drop(who);
-    let total = tags!("ctx-tag", { add(n, 1) });
+    let total = tags!("ctx-tag", { add(n, 1).await });
     let doubled = double::submit(total);
-    add::submit(&doubled, 1).result_blocking()
+    add::submit(&doubled, 1).await
 }
 
-#[test]
-fn scenario_01_two_tasks() {
-    let call = || tags!("run-tag", { two_tasks(5, "bob".to_owned()) });
-    let Some((sum, said)) = said_blocking(call) else { return };
+#[tokio::test]
+async fn scenario_01_two_tasks() {
+    let call = || async { tags!("run-tag", { two_tasks(5, "bob".to_owned()).await }) };
+    let Some((sum, said)) = said(call).await else { return };
     assert_eq!(sum.unwrap(), 13);
     let differences = and([Difference::one_event_for_a_short_task(), untracked_results()]);
     assert_same(&prefects("01-flow-two-tasks"), &said, &differences);
 }
 
 #[task]
-fn boom() -> Result<(), ValueError> {
+async fn boom() -> Result<(), ValueError> {
     Err(ValueError("nope"))
 }
 
 #[flow(name = "wire-b")]
-fn failure() -> Result<(), ValueError> {
-    boom()
+async fn failure() -> Result<(), ValueError> {
+    boom().await
 }
 
-#[test]
-fn scenario_02_failure() {
-    let Some((result, said)) = said_blocking(failure) else { return };
+#[tokio::test]
+async fn scenario_02_failure() {
+    let Some((result, said)) = said(failure).await else { return };
     result.unwrap_err();
     let differences = and([
         version_of_the_function(),
         Difference::one_event_for_a_short_task(),
         kept_exception(),
+        failures_in_other_words(),
+        ends_are_logged_by_their_kind(),
     ]);
     assert_same(&prefects("02-task-failure"), &said, &differences);
 }
@@ -98,6 +101,7 @@ async fn scenario_03_retries() {
             }
         }),
         why("payload/initial_state/message"),
+        failures_in_other_words(),
     ]);
     assert_same(&prefects("03-task-retries"), &said, &differences);
 }
