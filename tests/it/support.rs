@@ -48,6 +48,13 @@ impl Write for Page {
     }
 }
 
+/// Something to write to, and what reads it.
+pub(crate) fn page() -> (impl Fn() -> String, impl Write + Send + 'static) {
+    let page = Page::default();
+    let read = page.clone();
+    (move || String::from_utf8(read.0.lock().unwrap().clone()).unwrap(), page)
+}
+
 impl Ears {
     pub(crate) fn new() -> Self {
         let page = Page::default();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use context::prelude::*;
 use context::record::{
     Answer, Cancellation, Decision, Held, NewFlowRun, OrchestrationError, Orchestrator,
-    RegisteredFlowRun,
+    Origin, RegisteredFlowRun,
 };
 use context::{
     AsyncClientContext, Client, FlowRunId, Interest, MemoryRecorder, Recorder, RunEvent, TaskRunId,
@@ -50,9 +50,9 @@ impl Orchestrator for Accepts {
         answer(())
     }
 
-    fn take_tag_slots(&self, id: TaskRunId, tags: &[String]) -> Option<Answer<Held>> {
+    fn take_tag_slots(&self, run: &Origin, tags: &[String]) -> Option<Answer<Held>> {
         assert_eq!(tags, ["db"]);
-        self.slots.lock().unwrap().push(id);
+        self.slots.lock().unwrap().push(run.task_run_id.unwrap());
         Some(answer(Box::new(())))
     }
 }

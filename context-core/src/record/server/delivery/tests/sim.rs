@@ -199,10 +199,8 @@ impl State {
         let id: Uuid = id.parse().unwrap();
         let occurred = event["occurred"].as_str().unwrap().to_owned();
         let at: Timestamp = serde_json::from_value(event["occurred"].clone()).unwrap();
-        if self.states.insert(id) {
-            if self.history.insert((run, occurred), id).is_some() {
-                self.conflicts += 1;
-            }
+        if self.states.insert(id) && self.history.insert((run, occurred), id).is_some() {
+            self.conflicts += 1;
         }
         let (kind, name) = (&state["type"], &state["name"]);
         let last = (at, kind.as_str().unwrap().to_owned(), name.as_str().unwrap().to_owned());
