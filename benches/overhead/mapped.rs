@@ -40,6 +40,7 @@ fn recorded() -> Client {
     Client::new(Arc::new(Glances))
 }
 
+#[expect(clippy::unused_async, reason = "an async task is what is measured")]
 #[task]
 async fn add(x: u64) -> u64 {
     std::hint::black_box(x) + 1

@@ -6,8 +6,8 @@ use std::time::Duration;
 use context::prelude::*;
 use context::testing::Harness;
 use context::{
-    AsyncClientContext, Client, FlowRun, FlowRunId, PauseError, Recorded, Recorder, ResumeError, RunEvent,
-    SyncClientContext, pause_flow_run, resume_flow_run,
+    AsyncClientContext, Client, FlowRun, FlowRunId, PauseError, Recorded, Recorder, ResumeError,
+    RunEvent, SyncClientContext, pause_flow_run, resume_flow_run,
 };
 use futures::FutureExt as _;
 use schemars::JsonSchema;
@@ -30,6 +30,7 @@ impl Recorder for Pauses {
 }
 
 /// Runs `call` against a recorder in memory, and has `resume` called with each flow run that is paused.
+#[expect(clippy::future_not_send, reason = "a test polls it where it is made")]
 async fn resumed<F, R>(
     call: impl FnOnce() -> F,
     resume: impl Fn(FlowRunId) -> R,
@@ -82,7 +83,7 @@ async fn a_paused_flow_waits_until_it_is_resumed_and_is_one_attempt() {
         recorder.transcript(),
         "flow careful: Pending, Running, Paused, Running, Paused, Running, Completed\n"
     );
-    let states: Vec<(FlowRun, context::State)> = recorder
+    let states: Vec<(FlowRun, State)> = recorder
         .events()
         .into_iter()
         .filter_map(|event| match event {
@@ -161,7 +162,10 @@ async fn what_is_asked_for_is_given_by_whoever_resumes() {
                     refused => break refused.to_string(),
                 }
             };
-            assert!(refused.contains("its input does not fit: invalid type: integer `1`"), "{refused}");
+            assert!(
+                refused.contains("its input does not fit: invalid type: integer `1`"),
+                "{refused}"
+            );
             answer(id, json!({ "editor": "ann" })).await;
         }
     })
@@ -244,8 +248,15 @@ async fn each_attempt_pauses_anew_and_a_resume_uses_up_no_retry() {
     assert_eq!(
         states,
         [
-            "0 Pending", "1 Running", "1 Paused", "1 Running", "1 AwaitingRetry", "2 Running",
-            "2 Paused", "2 Running", "2 Completed",
+            "0 Pending",
+            "1 Running",
+            "1 Paused",
+            "1 Running",
+            "1 AwaitingRetry",
+            "2 Running",
+            "2 Paused",
+            "2 Running",
+            "2 Completed",
         ]
     );
 }
@@ -314,7 +325,9 @@ async fn only_a_run_that_is_running_can_be_paused() {
     let name = recorder.flow_runs()[0].0.name.clone();
     assert_eq!(
         output.unwrap(),
-        format!("flow run '{name}' cannot be paused: Cannot pause flows that are not currently running.")
+        format!(
+            "flow run '{name}' cannot be paused: Cannot pause flows that are not currently running."
+        )
     );
 }
 

@@ -37,7 +37,7 @@ async fn waits_for_ever(began: oneshot::Sender<FlowRunId>) -> Result<(), RunErro
 async fn a_flow_that_waits_ends_within_a_second() {
     let Some(server) = PrefectServer::shared() else { return };
     let (began, begun) = oneshot::channel();
-    let running = tokio::task::spawn(under(server, move || waits_for_ever::state(began)));
+    let running = context::spawn(under(server, move || waits_for_ever::state(began)));
     let id = begun.await.unwrap();
     // Its tasks are known as soon as they run for a second.
     let known = Known::new(server, id);
@@ -92,7 +92,7 @@ async fn fails(began: std::sync::Arc<std::sync::Mutex<Option<FlowRunId>>>) -> Re
 async fn a_flow_that_awaits_its_retry_ends_too() {
     let Some(server) = PrefectServer::shared() else { return };
     let id = std::sync::Arc::default();
-    let running = tokio::task::spawn({
+    let running = context::spawn({
         let id = std::sync::Arc::clone(&id);
         under(server, move || fails::state(id))
     });

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use context::prelude::*;
-use context::{ContextModel as _, FlowRunId, Secret, Settings, SettingsContext};
+use context::{FlowRunId, Secret, Settings, SettingsContext};
 use prefect_server::{Options, PrefectServer, RecordingProxy};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -44,7 +44,7 @@ async fn start(
     settings: Settings,
 ) -> (FlowRunId, oneshot::Sender<()>, tokio::task::JoinHandle<State<u64>>) {
     let ((began, begun), (go_on, gone_on)) = (oneshot::channel(), oneshot::channel());
-    let running = tokio::task::spawn(
+    let running = context::spawn(
         SettingsContext::new(settings).scope(async move { halves::state(began, gone_on).await }),
     );
     (begun.await.unwrap(), go_on, running)
@@ -61,7 +61,7 @@ async fn a_server_may_be_killed_and_come_back() {
     server.kill();
     go_on.send(()).unwrap();
     // The run waits for the server: it cannot end while nobody answers.
-    let server = tokio::task::spawn_blocking(move || {
+    let server = context::spawn_blocking(move || {
         server.restart();
         server
     });

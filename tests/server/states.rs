@@ -110,7 +110,7 @@ async fn a_panic_is_a_crash() {
     let noted = panicking::with_options().on_crashed(move |_, run: context::FlowRun, _| {
         told.send(run.id).unwrap();
     });
-    let running = tokio::task::spawn(under(server, || noted.call()));
+    let running = context::spawn(under(server, || noted.call()));
     assert!(running.await.unwrap_err().is_panic());
     let known = Known::new(server, ended.recv().unwrap());
     assert_eq!(known.states(), "Pending, Running, Crashed");

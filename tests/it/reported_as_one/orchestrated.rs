@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use context::prelude::*;
 use context::record::{
-    Answer, Cancellation, Decision, Held, NewFlowRun, OrchestrationError, Orchestrator,
-    Origin, RegisteredFlowRun,
+    Answer, Cancellation, Decision, Held, NewFlowRun, OrchestrationError, Orchestrator, Origin,
+    RegisteredFlowRun,
 };
 use context::{
     AsyncClientContext, Client, FlowRunId, Interest, MemoryRecorder, Recorder, RunEvent, TaskRunId,

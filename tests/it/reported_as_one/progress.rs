@@ -11,7 +11,7 @@ use super::shown;
 #[task]
 async fn takes(n: u64, clock: ManualClock) -> Result<u64, String> {
     clock.advance(Duration::from_millis(100));
-    if n % 4 == 0 { Err("every fourth".to_owned()) } else { Ok(n) }
+    if n.is_multiple_of(4) { Err("every fourth".to_owned()) } else { Ok(n) }
 }
 
 #[flow]
