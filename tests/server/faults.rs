@@ -138,7 +138,7 @@ async fn what_was_on_its_way_when_the_websocket_was_cut_is_sent_again() {
     let (id, go_on, running) = start(settings).await;
     proxy.wait_for("an event of a task", |records| {
         let frames = records.iter().filter_map(|record| record.as_frame());
-        frames.map(|frame| frame.json()).find(|frame| is_of_task(frame))
+        frames.map(|frame| frame.json()).find(is_of_task)
     });
     assert!(proxy.drop_websockets() > 0);
     go_on.send(()).unwrap();

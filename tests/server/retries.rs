@@ -31,7 +31,7 @@ async fn tasks() -> Result<u32, String> {
 #[tokio::test]
 async fn a_task_that_was_retried_has_its_whole_history() {
     let Some(server) = PrefectServer::shared() else { return };
-    let state = under(server, || tasks::state()).await;
+    let state = under(server, tasks::state).await;
     let known = Known::new(server, flow_run(&state));
     assert_eq!(
         known.task_states("delayed"),
@@ -55,7 +55,7 @@ async fn flow_with_retries() -> Result<u32, String> {
 #[tokio::test]
 async fn a_flow_is_retried_when_the_server_says_so() {
     let Some(server) = PrefectServer::shared() else { return };
-    let state = under(server, || flow_with_retries::state()).await;
+    let state = under(server, flow_with_retries::state).await;
     assert_eq!(state.clone().result().unwrap(), 2);
     let known = Known::new(server, flow_run(&state));
     assert_eq!(known.states(), "Pending, Running, AwaitingRetry, Running, Completed");

@@ -31,7 +31,7 @@ async fn parent() -> Result<u32, String> {
 #[tokio::test]
 async fn a_subflow_is_linked_by_a_task_run_that_has_its_states() {
     let Some(server) = PrefectServer::shared() else { return };
-    let state = under(server, || parent::state()).await;
+    let state = under(server, parent::state).await;
     assert_eq!(state.clone().result().unwrap(), 5);
     let known = Known::new(server, flow_run(&state));
     let stand_ins: Vec<_> = known

@@ -14,7 +14,7 @@ use super::{and, ends_are_logged_by_their_kind, failures_in_other_words, version
 
 #[task]
 async fn slow() {
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[flow(name = "wire-f-crash")]
