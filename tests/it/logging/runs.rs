@@ -191,11 +191,8 @@ fn runs_that_are_reported_as_one_have_a_line_together_and_one_each_for_debugging
     }
 
     let text = logged_async(load);
-    // The run that is reported has no name but one made of its id.
-    let (before, after) = text.rsplit_once("'parse-").unwrap();
-    let text = format!("{before}'parse-*{}", &after[3..]);
-    insta::assert_snapshot!(text, @r"
-    ");
+    assert_eq!(text.matches("in the task").count(), 3, "{text}");
+    assert!(text.contains("1 of 3 runs failed"), "{text}");
 }
 
 #[test]

@@ -100,9 +100,10 @@ fn check(all: &[End], runner: u8) -> Result<(), TestCaseError> {
     let transcript = recorder.transcript();
     let (total, count) = (all.len(), states.iter().filter(|state| !state.is_completed()).count());
     prop_assert_eq!(failed, count);
+    let runs = if total == 1 { "run" } else { "runs" };
     let progress = match failed {
-        0 => format!("<{total} runs>, {name}"),
-        _ => format!("<{total} runs, {failed} failed>, {name}("),
+        0 => format!("<{total} {runs}>, {name}"),
+        _ => format!("<{total} {runs}, {failed} failed>, {name}("),
     };
     prop_assert!(transcript.contains(&progress), "{}", transcript);
     let begun = all.iter().any(|end| *end != End::IsNotReady);
