@@ -221,7 +221,7 @@ async fn a_run_may_end_while_it_is_paused_and_is_not_tried_again() {
     let report = harness.run(fails_while_paused).await;
     report.assert_states("fails-while-paused", ["Pending", "Running", "Paused", "Failed"]);
     let report = harness.run(ends_while_paused).await;
-    report.assert_states("ends_while_paused", ["Pending", "Running", "Paused", "Completed"]);
+    report.assert_states("ends-while-paused", ["Pending", "Running", "Paused", "Completed"]);
     let (run, _) = &report.flow_runs()[0];
     let error = resume_flow_run(run.id).await.unwrap_err();
     assert_eq!(error, ResumeError::Unknown { id: run.id }, "it has ended");
