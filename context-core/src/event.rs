@@ -31,7 +31,6 @@ use crate::id::EventId;
 /// assert_eq!(sent.follows(), Some(paid.id()));
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[must_use = "an event is told by `emit_event`"]
 pub struct Event {
     id: EventId,
     occurred: Timestamp,
@@ -53,6 +52,7 @@ impl Event {
     pub const LARGEST: usize = 1_470_000;
 
     /// An event that happens now, to `resource`. Names are words with dots between them, such as `shop.order.paid`.
+    #[must_use = "an event is told by `emit_event`"]
     pub fn new(name: impl Into<String>, resource: impl Into<Resource>) -> Self {
         let occurred = Timestamp::now();
         Self {
@@ -67,24 +67,28 @@ impl Event {
     }
 
     /// The same, to which `resource` is related in the role `role`. Each call adds one.
+    #[must_use = "an event is told by `emit_event`"]
     pub fn with_related(mut self, role: impl Into<String>, resource: impl Into<Resource>) -> Self {
         self.related.push(resource.into().with(Resource::ROLE, role));
         self
     }
 
     /// The same with anything more there is to say: a JSON object.
+    #[must_use = "an event is told by `emit_event`"]
     pub fn with_payload(mut self, payload: Value) -> Self {
         self.payload = payload;
         self
     }
 
     /// The same with an id of your own. A server takes an id once: what is told again under it is ignored.
+    #[must_use = "an event is told by `emit_event`"]
     pub fn with_id(mut self, id: impl Into<EventId>) -> Self {
         self.id = id.into();
         self
     }
 
     /// The same, which happened at `occurred`.
+    #[must_use = "an event is told by `emit_event`"]
     pub const fn with_occurred(mut self, occurred: Timestamp) -> Self {
         self.occurred = occurred;
         self
@@ -92,6 +96,7 @@ impl Event {
 
     /// The same, which is known to have happened after `former`. This only tells events apart that are less than five
     /// minutes away from each other; otherwise it has no effect.
+    #[must_use = "an event is told by `emit_event`"]
     pub fn following(mut self, former: &Self) -> Self {
         let apart = self.occurred.since(former.occurred).max(former.occurred.since(self.occurred));
         self.follows = (apart < CLOSE).then_some(former.id);

@@ -112,3 +112,19 @@ pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
+
+/// The events about the thing with this id, once there are as many as are expected, in any order.
+pub(crate) async fn events(server: &PrefectServer, resource: &str, expected: usize) -> Vec<Value> {
+    let wanted = json!({
+        "filter": { "resource": { "id": [resource] }, "order": "ASC" },
+        "limit": 50,
+    });
+    let mut told = Vec::new();
+    until("the events are recorded", || {
+        told = server.post("/events/filter", &wanted)["events"].as_array().unwrap().clone();
+        told.len() >= expected
+    })
+    .await;
+    assert_eq!(told.len(), expected, "{told:#?}");
+    told
+}

@@ -177,12 +177,14 @@ impl One {
     #[cold]
     fn tell_progress(&self, told_at: i64, at: Timestamp) {
         let (relaxed, acquire) = (Ordering::Relaxed, Ordering::Acquire);
-        if self.told_at.compare_exchange(told_at, NOT_NOW, acquire, relaxed).is_err() {
+        // Of the last run is told at the end.
+        let is_last = || self.done.load(relaxed) + 1 == self.total;
+        if is_last() || self.told_at.compare_exchange(told_at, NOT_NOW, acquire, relaxed).is_err() {
             return;
         }
         let Some(run) = self.state().run.take() else { return };
-        let done = self.done.load(Ordering::Relaxed) + 1;
-        let failed = self.failed.load(Ordering::Relaxed).min(done);
+        let done = self.done.load(relaxed) + 1;
+        let failed = self.failed.load(relaxed).min(done);
         run.tell_progress(done, failed, self.total);
         self.state().run = Some(run);
         self.told_at.store(at.as_nanos(), Ordering::Release);

@@ -319,35 +319,6 @@ impl Run {
         RunTags { own, ambient }.to_set()
     }
 
-    /// What can still tell of the run after its end.
-    pub(super) fn ghost(&self) -> Self {
-        let Target::Task(task) = &self.target else { return Self::vacant() };
-        let target = Target::Task(TaskTarget {
-            definition: task.definition,
-            id: task.id,
-            parent: task.parent,
-            start_time: task.start_time,
-            details: task.details.clone(),
-        });
-        // Without the task run, which would keep itself alive.
-        let around = self.presence.frame().map(Frame::without_task);
-        let attention = Attention { states: self.told, ..Attention::NONE };
-        let machine = self.machine.clone();
-        let mut ghost = Self::new(machine, target, Presence::new(around), attention, None);
-        ghost.machine.bury();
-        ghost
-    }
-
-    /// Tells that the run was undone by its transaction.
-    pub(super) fn tell_rolled_back(&mut self) {
-        let state = self.seal(steps::rolled_back(self.machine.last()));
-        if self.told {
-            self.tell(&state);
-        }
-        let run = self.describe();
-        tracing::info!(target: "context::run", "{run} was rolled back");
-    }
-
     /// Makes the present attempt the last.
     pub(super) const fn forbid_retries(&mut self) {
         self.machine.forbid_retries();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use context::prelude::*;
-use context::testing::Harness;
+use context::testing::{Harness, Report};
 use context::{ManualClock, Recorded};
 
 use super::shown;
@@ -15,15 +15,27 @@ async fn takes(n: u64, clock: ManualClock) -> Result<u64, String> {
 }
 
 #[flow]
-async fn mapped(clock: ManualClock) {
-    let runs = takes::with_options().reported_as_one().map(1..=10_u64, unmapped(clock));
+async fn mapped(count: u64, clock: ManualClock) {
+    let runs = takes::with_options().reported_as_one().map(1..=count, unmapped(clock));
     runs.wait().await;
+}
+
+/// What is told of so many runs, of which each takes a tenth of a second.
+async fn told(count: u64) -> Report<()> {
+    let clock = ManualClock::new(Harness::START);
+    Harness::new().with_clock(clock.clone()).run(|| mapped(count, clock.clone())).await
+}
+
+#[tokio::test]
+async fn the_end_is_told_once_also_if_progress_is_due() {
+    let told: Vec<_> = told(9).await.recorder().events().into_iter().map(shown).collect();
+    assert_eq!(told[4..7], ["3 of 9", "6 of 9", "9 of 9"]);
+    assert_eq!(told[7..], ["takes Failed", "mapped Completed"]);
 }
 
 #[tokio::test]
 async fn progress_is_told_at_most_four_times_in_a_second() {
-    let clock = ManualClock::new(Harness::START);
-    let report = Harness::new().with_clock(clock.clone()).run(|| mapped(clock.clone())).await;
+    let report = told(10).await;
     let events = report.recorder().events();
     let told: Vec<_> = events.iter().cloned().map(shown).collect();
     assert_eq!(

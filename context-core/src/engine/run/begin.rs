@@ -8,7 +8,7 @@ use super::target::{TASK_PARAMETER_LIMIT, Target, encoded};
 use super::{Begun, Fact, Facts, LIVE_FLOWS, Run};
 use crate::clock::Timestamp;
 use crate::concurrency::tag_limits_exist;
-use crate::context::{Frame, LiveTask, TaskTransactions};
+use crate::context::{Frame, LiveTask, TaskDetails, TaskTransactions};
 use crate::definition::{IntoRetryDelay as _, TaskExtra};
 use crate::engine::machine::Usual;
 use crate::engine::steps::Steps;
@@ -121,10 +121,9 @@ impl Run {
             parent: None,
             start_time: now,
             run_count: 1,
-            details: task.details.clone(),
+            details: task.details.as_ref().map(|details| begun_in_group(details, now)),
             transactions: TaskTransactions::default(),
         };
-        task.tell_reported_run(now);
         let frame = Frame::with_only_task(around, live);
         self.presence = Presence::new(Some(frame));
         self.attempt_began = now;
@@ -296,4 +295,14 @@ impl Run {
         };
         self.presence = Presence::new(Some(frame));
     }
+}
+
+/// What a run has that has nothing but others with which it is reported as one: the run that is reported learns of its
+/// begin.
+#[inline(never)]
+fn begun_in_group(details: &Arc<TaskDetails>, now: Timestamp) -> Arc<TaskDetails> {
+    if let Some(reported) = &details.reported_as {
+        reported.begins(now);
+    }
+    details.clone()
 }

@@ -1,7 +1,7 @@
 //! Telling the recorder: views of a run for its events.
 
 use crate::clock::Timestamp;
-use crate::context::{AssetContext, FlowRunContext, Frame, RunTally, TaskDetails};
+use crate::context::{AssetContext, Attention, FlowRunContext, Frame, RunTally, TaskDetails};
 use crate::definition::{
     FlowHook, FlowHookArguments, Moment, RetryCondition, RetryDelay, TaskHook, TaskHookArguments,
 };
@@ -13,8 +13,8 @@ use crate::record::{
 };
 use crate::state::{State, StateType};
 
-use super::Run;
 use super::target::{FlowTarget, Target, TaskTarget};
+use super::{Presence, Run, steps};
 
 impl Run {
     /// Tells the client that the run has entered `state`.
@@ -142,6 +142,37 @@ impl Run {
     /// True for a task run.
     pub(in crate::engine) const fn is_task(&self) -> bool {
         matches!(self.target, Target::Task(_))
+    }
+}
+
+impl Run {
+    /// What can still tell of the run after its end.
+    pub(in crate::engine) fn ghost(&self) -> Self {
+        let Target::Task(task) = &self.target else { return Self::vacant() };
+        let target = Target::Task(TaskTarget {
+            definition: task.definition,
+            id: task.id,
+            parent: task.parent,
+            start_time: task.start_time,
+            details: task.details.clone(),
+        });
+        // Without the task run, which would keep itself alive.
+        let around = self.presence.frame().map(Frame::without_task);
+        let attention = Attention { states: self.told, ..Attention::NONE };
+        let machine = self.machine.clone();
+        let mut ghost = Self::new(machine, target, Presence::new(around), attention, None);
+        ghost.machine.bury();
+        ghost
+    }
+
+    /// Tells that the run was undone by its transaction.
+    pub(in crate::engine) fn tell_rolled_back(&mut self) {
+        let state = self.seal(steps::rolled_back(self.machine.last()));
+        if self.told {
+            self.tell(&state);
+        }
+        let run = self.describe();
+        tracing::info!(target: "context::run", "{run} was rolled back");
     }
 }
 
