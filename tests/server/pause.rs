@@ -1,6 +1,5 @@
 //! Pauses about which the server decides: states, forms, timeouts, cancellation.
 
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use context::prelude::*;
@@ -10,32 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::support::{Known, flow_run, text, under, under_blocking, until};
-
-/// The flow run of a test, once it has begun.
-#[derive(Default)]
-struct Begun(Mutex<Option<FlowRunId>>);
-
-impl Begun {
-    const fn new() -> Self {
-        Self(Mutex::new(None))
-    }
-
-    fn note(&self) {
-        *self.0.lock().unwrap() = Some(current_run!(flow).id());
-    }
-
-    /// The run, once the server says that it is paused, for the n-th time.
-    async fn paused<'a>(&self, server: &'a PrefectServer, times: usize) -> Known<'a> {
-        let run = || self.0.lock().unwrap().map(|id| Known::new(server, id));
-        let paused = |known: Known<'_>| {
-            let states = known.states();
-            states.matches("Paused").count() == times && states.ends_with("Paused")
-        };
-        until("the run is paused", || run().is_some_and(paused)).await;
-        run().unwrap()
-    }
-}
+use crate::support::{Begun, Known, flow_run, text, under, under_blocking, until};
 
 fn input(known: Known<'_>, key: &str) -> Value {
     known.server.get(&format!("/flow_runs/{}/input/{key}", known.id))
