@@ -15,6 +15,7 @@ mod history;
 mod limits;
 mod logs;
 mod pause;
+mod rules;
 mod tasks;
 
 use std::future::Future;
