@@ -1,7 +1,7 @@
 //! A flow run as the server shows it: states, tags, parameters, task runs, the graph.
 
 use context::prelude::*;
-use context::{ContextModel as _, SettingsContext};
+use context::{SettingsContext, inputs};
 use prefect_server::PrefectServer;
 use serde_json::json;
 
@@ -158,7 +158,7 @@ async fn a_run_that_cannot_be_named_has_failed_on_the_server_too() {
     assert!(text(&known.flow_run()["state"]["message"]).contains("`nobody`"));
 }
 
-#[task(persist_result = true, cache_policy = context::inputs())]
+#[task(persist_result = true, cache_policy = inputs())]
 fn kept(x: u64) -> u64 {
     x + 1
 }

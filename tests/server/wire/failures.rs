@@ -77,59 +77,73 @@ fn whose(message: &Message) -> [Value; 3] {
 pub(super) fn failures_in_other_words() -> Difference {
     Difference::new("failures are logged in other words", Side::Both, |messages| {
         let mut at = 0;
-        while let Some(message) = messages.get(at) {
-            let (line, whose_line) = (line(message), whose(message));
-            let follows = messages[at + 1..].iter().find(|other| whose(other) == whose_line);
-            let of_flow = message.head() == "log prefect.flow_runs";
-            match line {
-                Line::Failure => {
-                    let end =
-                        follows.and_then(|it| it.body["message"].as_str()).unwrap_or_default();
-                    // That it has failed is said by how it ends, or by the retry.
-                    let is_told = end.starts_with("Finished in state ")
-                        || end.starts_with("Received non-final state ");
-                    assert!(is_told, "{message:#?} is followed by {end}");
-                    if end.starts_with("Received") {
-                        let error = message.body["message"].as_str().unwrap();
-                        let why = in_our_form(error.split_once(": ").unwrap().1);
-                        messages[at + 1].body["message"] = json!(format!("<retried: {why}>"));
-                        messages[at + 1].body["level"] = json!(30);
-                    }
-                    messages.remove(at);
-                    continue;
-                }
-                Line::Retry { level, why } => {
-                    let is_prefects =
-                        messages[at].body["message"].as_str().unwrap().contains(" - Retry ");
-                    assert_eq!(level, if is_prefects { 20 } else { 30 }, "{why}");
-                    // Prefect does not say of flows which retry it is.
-                    let why = if of_flow { why.split(", retry ").next().unwrap() } else { &why };
-                    messages[at].body["message"] = json!(format!("<retried: {why}>"));
-                    messages[at].body["level"] = json!(30);
-                }
-                Line::Refused => {}
-                // A flow of Prefect begins as it did before; a task of Prefect says nothing.
-                Line::Again if of_flow => {
-                    messages[at].body["message"] = json!("<another attempt>");
-                }
-                Line::Again => {
-                    messages.remove(at);
-                    continue;
-                }
-                Line::Other => {}
+        while at < messages.len() {
+            if is_told_otherwise(messages, at) {
+                messages.remove(at);
+            } else {
+                at += 1;
             }
-            at += 1;
         }
-        let mut begun = Vec::new();
-        for message in messages.iter_mut().filter(|it| it.head() == "log prefect.flow_runs") {
-            let text = message.body["message"].as_str().unwrap_or_default();
-            if text.starts_with("Beginning flow run") {
-                let run = message.body["flow_run_id"].clone();
-                if begun.contains(&run) {
-                    message.body["message"] = json!("<another attempt>");
-                }
+        name_attempts(messages);
+    })
+}
+
+/// Brings the line at `at` into a common form. True if another line has said, or says, all that there is in it.
+fn is_told_otherwise(messages: &mut [Message], at: usize) -> bool {
+    let of_flow = messages[at].head() == "log prefect.flow_runs";
+    match line(&messages[at]) {
+        Line::Failure => {
+            let whose_line = whose(&messages[at]);
+            let next = (at + 1..messages.len()).find(|next| whose(&messages[*next]) == whose_line);
+            let next = next.unwrap_or_else(|| panic!("nothing follows {:#?}", messages[at]));
+            if line(&messages[next]) == Line::Refused {
+                let error = messages[at].body["message"].as_str().unwrap();
+                let why = in_our_form(error.split_once(": ").unwrap().1);
+                retried(&mut messages[next], &why);
+            } else {
+                // How the run ends is said on both sides, and compared as it is.
+                let end = messages[next].body["message"].as_str().unwrap();
+                assert!(end.starts_with("Finished in state "), "{:#?}, then {end}", messages[at]);
+            }
+            true
+        }
+        Line::Retry { level, why } => {
+            let text = messages[at].body["message"].as_str().unwrap();
+            assert_eq!(level, if text.contains(" - Retry ") { 20 } else { 30 }, "{text}");
+            // Prefect does not say of flows which retry it is.
+            let why = if of_flow { why.split(", retry ").next().unwrap() } else { &why };
+            retried(&mut messages[at], why);
+            false
+        }
+        Line::Again if of_flow => {
+            messages[at].body["message"] = json!(AGAIN);
+            false
+        }
+        // A task of Prefect does not say that it begins again.
+        Line::Again => true,
+        Line::Refused | Line::Other => false,
+    }
+}
+
+const AGAIN: &str = "<another attempt>";
+
+fn retried(message: &mut Message, why: &str) {
+    message.body["message"] = json!(format!("<retried: {why}>"));
+    message.body["level"] = json!(30);
+}
+
+/// A flow run of Prefect begins its other attempts as it did the first.
+fn name_attempts(messages: &mut [Message]) {
+    let mut begun = Vec::new();
+    for message in messages.iter_mut().filter(|it| it.head() == "log prefect.flow_runs") {
+        let text = message.body["message"].as_str().unwrap_or_default();
+        if text.starts_with("Beginning flow run") {
+            let run = message.body["flow_run_id"].clone();
+            if begun.contains(&run) {
+                message.body["message"] = json!(AGAIN);
+            } else {
                 begun.push(run);
             }
         }
-    })
+    }
 }

@@ -110,7 +110,7 @@ fn recorded_run(recorded: &Value) -> (TaskRunEvent<'static>, Before<'static>) {
             },
             jitter: None,
         },
-        result: (!entered["data"].is_null()).then(|| &*leaked(entered["data"].clone())),
+        result: (!entered["data"].is_null()).then(|| leaked(entered["data"].clone())),
         state: leaked(state),
     };
     let former = &payload["initial_state"];
