@@ -248,7 +248,7 @@ impl ResultStore {
     ) -> Result<ResultMetadata, ResultError> {
         let Inner { storage, serializer, memo, .. } = &*self.0;
         let normal = storage.normal(key)?;
-        let metadata = self.metadata(&normal, expiration)?;
+        let metadata = ResultMetadata::new(storage.storage_key(&normal), expiration, serializer);
         let encode = |err: serde_json::Error| {
             let source = SerializationError::write("json", err);
             ResultError::Encode { key: key.to_owned(), source }
@@ -274,17 +274,6 @@ impl ResultStore {
         });
         memo.replace(&normal, record);
         Ok(metadata)
-    }
-
-    /// What a record that is written now under `key` says of itself.
-    pub(crate) fn metadata(
-        &self,
-        key: &str,
-        expiration: Option<Timestamp>,
-    ) -> Result<ResultMetadata, ResultError> {
-        let Inner { storage, serializer, .. } = &*self.0;
-        let place = storage.storage_key(&storage.normal(key)?);
-        Ok(ResultMetadata::new(place, expiration, serializer))
     }
 
     /// As [`write`](Self::write), unless somebody else has the lock of `key`.

@@ -144,9 +144,11 @@ impl Run {
         let mut kept = None;
         match payload {
             Some(Ok(payload)) => {
-                let key = keep.and_then(|keep| Some((&keep.store, keep.key.as_deref()?)));
-                let metadata = key.and_then(|(store, key)| store.metadata(key, expiration).ok());
-                kept = metadata.as_ref().and_then(told);
+                kept = keep.and_then(|keep| {
+                    let storage = keep.store.storage();
+                    let place = storage.storage_key(&storage.normal(keep.key.as_deref()?).ok()?);
+                    told(&ResultMetadata::new(place, expiration, keep.store.serializer()))
+                });
                 stage = stage.payload(payload);
             }
             Some(Err(why)) => stage = stage.unserializable(why),
