@@ -45,6 +45,31 @@ async fn a_run_that_is_resumed_by_the_api_goes_on_within_a_second() {
     assert_eq!(known.states(), "Pending, Running, Paused, Running, Completed");
 }
 
+#[flow(name = "pause: resumed at once")]
+async fn brief() -> Result<(), PauseError> {
+    let id = current_run!(flow).id();
+    // As soon as it is paused, which may be before the server has begun to tell of the run.
+    let resumed = context::spawn(async move {
+        while let Err(ResumeError::NotPaused { .. }) = resume_flow_run(id).await {
+            tokio::task::yield_now().await;
+        }
+        Instant::now()
+    });
+    pause_flow_run().await?;
+    let since = resumed.await.unwrap().elapsed();
+    // Without an event it would be looked at after a quarter of a minute.
+    assert!(since < Duration::from_secs(10), "{since:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_resumed_at_once_goes_on_at_once() {
+    let Some(server) = PrefectServer::shared() else { return };
+    for _ in 0..3 {
+        under(server, brief).await.unwrap();
+    }
+}
+
 /// Whether a page may be published.
 #[derive(Debug, PartialEq, Deserialize, JsonSchema)]
 struct Approval {
