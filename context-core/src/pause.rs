@@ -126,6 +126,7 @@ impl PauseFlowRun {
         let key = self.key.unwrap_or_else(|| run.course().next_key());
         let keyset = form.is_some().then(|| RunInputKeyset::of_pause(&key));
         let state = State::paused(PauseEnd::After(self.timeout)).with_details(|details| {
+            details.flow_run_id = Some(run.id());
             details.pause_key = Some(key.clone());
             details.run_input_keyset = keyset;
         });

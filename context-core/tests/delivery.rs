@@ -99,6 +99,7 @@ fn enter(server: &Server, id: TaskRunId, flow_run: FlowRunId, name: &'static str
         total_run_time: Duration::ZERO,
         flow_run_run_count: 1,
         retries: Retries::NONE,
+        result: None,
         state: &state,
     }));
 }

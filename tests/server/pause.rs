@@ -1,6 +1,5 @@
 //! Pauses about which the server decides: states, forms, timeouts, cancellation.
 
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use context::prelude::*;
@@ -10,32 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::support::{Known, flow_run, text, under, under_blocking, until};
-
-/// The flow run of a test, once it has begun.
-#[derive(Default)]
-struct Begun(Mutex<Option<FlowRunId>>);
-
-impl Begun {
-    const fn new() -> Self {
-        Self(Mutex::new(None))
-    }
-
-    fn note(&self) {
-        *self.0.lock().unwrap() = Some(current_run!(flow).id());
-    }
-
-    /// The run, once the server says that it is paused, for the n-th time.
-    async fn paused<'a>(&self, server: &'a PrefectServer, times: usize) -> Known<'a> {
-        let run = || self.0.lock().unwrap().map(|id| Known::new(server, id));
-        let paused = |known: Known<'_>| {
-            let states = known.states();
-            states.matches("Paused").count() == times && states.ends_with("Paused")
-        };
-        until("the run is paused", || run().is_some_and(paused)).await;
-        run().unwrap()
-    }
-}
+use crate::support::{Begun, Known, flow_run, text, under, under_blocking, until};
 
 fn input(known: Known<'_>, key: &str) -> Value {
     known.server.get(&format!("/flow_runs/{}/input/{key}", known.id))
@@ -69,6 +43,31 @@ async fn a_run_that_is_resumed_by_the_api_goes_on() {
     assert!(resumed.elapsed() < Duration::from_secs(60), "{:?}", resumed.elapsed());
     assert!(state.is_completed(), "{state}");
     assert_eq!(known.states(), "Pending, Running, Paused, Running, Completed");
+}
+
+#[flow(name = "pause: resumed at once")]
+async fn brief() -> Result<(), PauseError> {
+    let id = current_run!(flow).id();
+    // As soon as it is paused, which may be before the server has begun to tell of the run.
+    let resumed = context::spawn(async move {
+        while let Err(ResumeError::NotPaused { .. }) = resume_flow_run(id).await {
+            tokio::task::yield_now().await;
+        }
+        Instant::now()
+    });
+    pause_flow_run().await?;
+    let since = resumed.await.unwrap().elapsed();
+    // Without an event it would be looked at after a quarter of a minute.
+    assert!(since < Duration::from_secs(10), "{since:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_resumed_at_once_goes_on_at_once() {
+    let Some(server) = PrefectServer::shared() else { return };
+    for _ in 0..3 {
+        under(server, brief).await.unwrap();
+    }
 }
 
 /// Whether a page may be published.

@@ -1,10 +1,11 @@
 //! A flow run as the server shows it: states, tags, parameters, task runs, the graph.
 
 use context::prelude::*;
+use context::{SettingsContext, inputs};
 use prefect_server::PrefectServer;
 use serde_json::json;
 
-use crate::support::{Known, flow_run, text, under, under_blocking};
+use crate::support::{Known, flow_run, settings, text, under, under_blocking};
 
 #[task(tags = ["t-deco"])]
 async fn add(x: i64, y: i64) -> i64 {
@@ -155,4 +156,44 @@ async fn a_run_that_cannot_be_named_has_failed_on_the_server_too() {
     let known = Known::new(server, flow_run(&state));
     assert_eq!(known.states(), "Pending, Failed");
     assert!(text(&known.flow_run()["state"]["message"]).contains("`nobody`"));
+}
+
+#[task(persist_result = true, cache_policy = inputs())]
+fn kept(x: u64) -> u64 {
+    x + 1
+}
+
+#[task]
+fn not_kept(x: u64) -> u64 {
+    x + 1
+}
+
+#[flow(name = "states: kept results", persist_result = true)]
+fn keeps() -> u64 {
+    kept(1) + kept(1) + not_kept::with_options().persist_result(false).call(1)
+}
+
+#[test]
+fn where_results_are_kept_is_told_of_task_runs() {
+    let Some(server) = PrefectServer::shared() else { return };
+    let (settings, home) = settings(server.api_url());
+    let state = SettingsContext::new(settings).in_scope(keeps::state);
+    let known = Known::new(server, flow_run(&state));
+    let runs = known.task_runs();
+    let of = |state_name: &str| {
+        let run = runs.iter().find(|run| {
+            run["state_name"] == state_name && text(&run["task_key"]).starts_with("kept-")
+        });
+        run.unwrap()["state"]["data"].clone()
+    };
+    let made = of("Completed");
+    assert_eq!(of("Cached"), made);
+    assert_eq!(made["serializer"]["type"], "json");
+    let record = std::fs::read(text(&made["storage_key"])).unwrap();
+    let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+    assert_eq!((&record["metadata"], &record["result"]), (&made, &json!("2")));
+    assert!(text(&made["storage_key"]).starts_with(home.path().to_str().unwrap()));
+
+    assert_eq!(known.task_run("not_kept")["state"]["data"], json!(null));
+    assert_eq!(known.flow_run()["state"]["data"], json!(null));
 }

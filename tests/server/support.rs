@@ -1,6 +1,7 @@
 //! Under which settings flows run, and what the server knows of them.
 
 use std::future::Future;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use context::{ContextModel as _, FlowRunId, Settings, SettingsContext, State};
@@ -86,6 +87,31 @@ impl<'a> Known<'a> {
             graph["nodes"].as_array().unwrap().iter().map(|entry| entry[1].clone()).collect();
         nodes.sort_by_key(|node| text(&node["label"]).to_owned());
         nodes
+    }
+}
+
+/// The flow run of a test, once it has begun.
+#[derive(Default)]
+pub(crate) struct Begun(Mutex<Option<FlowRunId>>);
+
+impl Begun {
+    pub(crate) const fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    pub(crate) fn note(&self) {
+        *self.0.lock().unwrap() = Some(context::current_run!(flow).id());
+    }
+
+    /// The run, once the server says that it is paused, for the n-th time.
+    pub(crate) async fn paused<'a>(&self, server: &'a PrefectServer, times: usize) -> Known<'a> {
+        let run = || self.0.lock().unwrap().map(|id| Known::new(server, id));
+        let paused = |known: Known<'_>| {
+            let states = known.states();
+            states.matches("Paused").count() == times && states.ends_with("Paused")
+        };
+        until("the run is paused", || run().is_some_and(paused)).await;
+        run().unwrap()
     }
 }
 

@@ -14,6 +14,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::glue::Verdict;
 use super::machine::{Input, Then};
 use super::run::{Agreed, Fault, Judged, Keep, Run, WholeArguments};
@@ -36,6 +38,8 @@ pub(super) struct Steps {
     pub(super) arguments: Option<WholeArguments>,
     /// What becomes of the result; nothing, if nothing is to be kept or found.
     keep: Option<Keep>,
+    /// Where the value is kept: what its record says of itself.
+    kept: Option<Value>,
     /// The payload of the attempt's value.
     payload: Option<Payload>,
     /// The transaction of a run whose result was there.

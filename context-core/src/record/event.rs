@@ -102,6 +102,9 @@ pub struct TaskRunEvent<'a> {
     pub flow_run_run_count: u32,
     /// How often it is tried again if it fails.
     pub retries: Retries<'a>,
+    /// Where the run's value is kept, if it is: what its record says of itself, in Prefect's form. The record may be
+    /// written after this is told.
+    pub result: Option<&'a Value>,
     /// The state it entered.
     pub state: &'a State,
 }

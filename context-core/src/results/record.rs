@@ -40,7 +40,7 @@ pub struct ResultMetadata {
 }
 
 impl ResultMetadata {
-    pub(super) fn new(
+    pub(crate) fn new(
         storage_key: String,
         expiration: Option<Timestamp>,
         serializer: &ResultSerializer,

@@ -164,7 +164,7 @@ impl Storage {
     }
 
     /// `key` as all its spellings are written.
-    pub(super) fn normal<'k>(&self, key: &'k str) -> Result<Cow<'k, str>, ResultError> {
+    pub(crate) fn normal<'k>(&self, key: &'k str) -> Result<Cow<'k, str>, ResultError> {
         match &self.0 {
             Backend::Local(local) => local.normal(key),
             _ => key::normal(key),
@@ -172,7 +172,7 @@ impl Storage {
     }
 
     /// What records in this storage say of where they are.
-    pub(super) fn storage_key(&self, key: &str) -> String {
+    pub(crate) fn storage_key(&self, key: &str) -> String {
         match &self.0 {
             Backend::Local(local) => local.path(key).to_string_lossy().into_owned(),
             _ => key.to_owned(),

@@ -19,9 +19,9 @@
 //! The order in which independent things are said is left to chance too, so a text is sorted: first the requests as they
 //! were made, then the events of flow runs, of task runs and all other events, each by their own times, then what was
 //! said on other websockets, then the logs. What the server says is compared by its verdict alone. Reads that are
-//! repeated count once, and what the server was too busy for (503) does not count at all. Handshakes, pings, and the
-//! questions for versions, CSRF tokens and default storages are left out. A flow run's name of two words is taken to be
-//! random.
+//! repeated with the same answer count once, and what the server was too busy for (503) does not count at all.
+//! Handshakes, pings, and the questions for versions, CSRF tokens and default storages are left out. A flow run's name of
+//! two words is taken to be random.
 
 mod chance;
 mod difference;

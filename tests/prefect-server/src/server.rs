@@ -2,7 +2,8 @@
 
 use std::path::Path;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -224,24 +225,36 @@ impl PrefectServer {
         answer.unwrap_or_else(|error| panic!("{method} {path} was not answered: {error}"))
     }
 
-    /// What `GET` of a path below `/api` answers.
+    /// As `request`, again and again for a while if the server is busy: with SQLite it is whenever two write.
+    fn request_patiently(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        let began = Instant::now();
+        loop {
+            let answer = self.request(method, path, body);
+            if answer.status != 503 || began.elapsed() > Duration::from_secs(30) {
+                return answer;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// What `GET` of a path below `/api` answers. A busy server is asked again.
     ///
     /// # Panics
     ///
     /// If the status is not one of success.
     pub fn get(&self, path: &str) -> Value {
-        let answer = self.request("GET", path, None);
+        let answer = self.request_patiently("GET", path, None);
         assert!((200..300).contains(&answer.status), "GET {path}: {answer:?}");
         answer.body
     }
 
-    /// What `POST` of `body` to a path below `/api` answers.
+    /// What `POST` of `body` to a path below `/api` answers. A busy server is asked again.
     ///
     /// # Panics
     ///
     /// If the status is not one of success.
     pub fn post(&self, path: &str, body: &Value) -> Value {
-        let answer = self.request("POST", path, Some(body));
+        let answer = self.request_patiently("POST", path, Some(body));
         assert!((200..300).contains(&answer.status), "POST {path} of {body}: {answer:?}");
         answer.body
     }

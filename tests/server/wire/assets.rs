@@ -5,9 +5,8 @@ use context::{Asset, AssetMetadataError};
 use prefect_server::compare::{Difference, assert_same, prefects};
 use serde_json::json;
 
-use super::{
-    ValueError, and, failures_in_other_words, said, untracked_results, version_of_the_function,
-};
+use super::failures::failures_in_other_words;
+use super::{ValueError, and, said, untracked_results, version_of_the_function};
 
 fn clean() -> Asset {
     let asset = Asset::new("s3://bkt/clean.csv").unwrap().with_name("Clean");

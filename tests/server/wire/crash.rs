@@ -10,7 +10,8 @@ use prefect_server::compare::{Difference, assert_same, ours, prefects};
 use prefect_server::{PrefectServer, Record, RecordingProxy};
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use super::{and, ends_are_logged_by_their_kind, failures_in_other_words, version_of_the_function};
+use super::failures::failures_in_other_words;
+use super::{and, ends_are_logged_by_their_kind, version_of_the_function};
 
 #[task]
 async fn slow() {

@@ -5,9 +5,10 @@ use context::prelude::*;
 use context_client::schema::{OrchestrationStatus, StateCreate, StateDetails, StateType};
 use prefect_server::compare::{Difference, Side, assert_same, prefects};
 
+use super::failures::failures_in_other_words;
 use super::{
-    RuntimeError, and, ends_are_logged_by_their_kind, failures_in_other_words, kept_exception,
-    once, said, untracked_results, version_of_the_function,
+    RuntimeError, and, ends_are_logged_by_their_kind, kept_exception, once, said,
+    untracked_results, version_of_the_function,
 };
 
 #[task]
@@ -34,7 +35,6 @@ async fn scenario_04_retries_by_the_server() {
         untracked_results(),
         kept_exception(),
         failures_in_other_words(),
-        once("log prefect.flow_runs"),
         Difference::new(
             "the time of a retry is waited for before it is proposed",
             Side::Prefects,

@@ -4,10 +4,10 @@ use context::inputs;
 use context::prelude::*;
 use prefect_server::compare::{Difference, Side, assert_same, prefects};
 
+use super::failures::failures_in_other_words;
 use super::{
-    RuntimeError, TASK_RUNS, ValueError, and, ends_are_logged_by_their_kind,
-    failures_in_other_words, forget, kept_exception, once, said, untracked_results,
-    version_of_the_function,
+    RuntimeError, TASK_RUNS, ValueError, and, ends_are_logged_by_their_kind, forget,
+    kept_exception, once, said, said_in_full, untracked_results, version_of_the_function,
 };
 
 #[task(tags = ["t-deco"])]
@@ -21,7 +21,7 @@ async fn double(x: u64) -> u64 {
 }
 
 #[flow(name = "wire-a", version = "v1")]
-async fn two_tasks(n: u64, who: String) -> Result<u64, RunError> {
+pub(super) async fn two_tasks(n: u64, who: String) -> Result<u64, RunError> {
     drop(who);
     let total = tags!("ctx-tag", { add(n, 1).await });
     let doubled = double::submit(total);
@@ -37,13 +37,21 @@ async fn scenario_01_two_tasks() {
     assert_same(&prefects("01-flow-two-tasks"), &said, &differences);
 }
 
+#[tokio::test]
+async fn scenario_01_with_every_state() {
+    let call = || async { tags!("run-tag", { two_tasks(5, "bob".to_owned()).await }) };
+    let Some((sum, said)) = said_in_full(call).await else { return };
+    assert_eq!(sum.unwrap(), 13);
+    assert_same(&prefects("01-flow-two-tasks"), &said, &and([untracked_results()]));
+}
+
 #[task]
 async fn boom() -> Result<(), ValueError> {
     Err(ValueError("nope"))
 }
 
 #[flow(name = "wire-b")]
-async fn failure() -> Result<(), ValueError> {
+pub(super) async fn failure() -> Result<(), ValueError> {
     boom().await
 }
 
@@ -54,6 +62,19 @@ async fn scenario_02_failure() {
     let differences = and([
         version_of_the_function(),
         Difference::one_event_for_a_short_task(),
+        kept_exception(),
+        failures_in_other_words(),
+        ends_are_logged_by_their_kind(),
+    ]);
+    assert_same(&prefects("02-task-failure"), &said, &differences);
+}
+
+#[tokio::test]
+async fn scenario_02_with_every_state() {
+    let Some((result, said)) = said_in_full(failure).await else { return };
+    result.unwrap_err();
+    let differences = and([
+        version_of_the_function(),
         kept_exception(),
         failures_in_other_words(),
         ends_are_logged_by_their_kind(),
@@ -79,7 +100,7 @@ async fn flaky_nodelay() -> Result<String, RuntimeError> {
 }
 
 #[flow(name = "wire-c")]
-async fn retried_tasks() -> Result<String, RuntimeError> {
+pub(super) async fn retried_tasks() -> Result<String, RuntimeError> {
     flaky().await?;
     flaky_nodelay().await
 }
@@ -112,7 +133,7 @@ async fn cached(x: u64) -> String {
 }
 
 #[flow(name = "wire-p")]
-async fn caching(x: u64) -> String {
+pub(super) async fn caching(x: u64) -> String {
     cached(x).await
 }
 
@@ -130,10 +151,10 @@ async fn scenario_19_a_cache_hit() {
             TASK_RUNS,
             "payload/validated_state/state_details/cache_key",
         ),
-        Difference::only_prefect_says(
-            "where the result is, is not told",
+        Difference::said_otherwise(
+            "results are kept as JSON",
             TASK_RUNS,
-            "payload/validated_state/data",
+            "payload/validated_state/data/serializer/type",
         ),
     ]);
     assert_same(&prefects("19-cache-hit"), &said, &differences);

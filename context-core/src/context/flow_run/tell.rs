@@ -125,6 +125,7 @@ impl FlowRunContext {
             total_run_time: tally.total_run_time,
             flow_run_run_count: stand_in.run_count,
             retries: tally.retries,
+            result: None,
             state,
         }
     }

@@ -106,6 +106,7 @@ impl Run {
                     .map_or(RetryDelays::None, RetryDelay::told),
                 jitter: task.options().jitter(),
             },
+            result: self.kept_result().filter(|_| state.is_completed()),
             state,
         }
     }

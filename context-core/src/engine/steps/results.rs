@@ -2,12 +2,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde_json::Value;
+
 use super::{Stepped, Steps};
 use crate::clock::Timestamp;
 use crate::context::{AttemptEnd, Context as Ambient, Frame, abandon_transaction};
 use crate::engine::machine::Input;
 use crate::engine::run::{Keep, Run};
-use crate::results::ResultSerializer;
+use crate::results::{ResultMetadata, ResultSerializer};
 use crate::state::{InvalidOption, State, StateType};
 use crate::transaction::{
     Stage, Transaction, TransactionError, TransactionOptions, TransactionState,
@@ -22,6 +24,11 @@ impl Run {
     pub(in crate::engine) fn payload_wanted(&self) -> Option<ResultSerializer> {
         let keep = self.steps()?.keep.as_ref()?;
         (keep.persist && keep.key.is_some()).then(|| keep.store.serializer().clone())
+    }
+
+    /// Where the run's value is kept: what its record says of itself.
+    pub(in crate::engine) fn kept_result(&self) -> Option<&Value> {
+        self.steps()?.kept.as_ref()
     }
 
     /// Hands over the payload of the attempt's value.
@@ -55,7 +62,9 @@ impl Run {
                 if own.state() == TransactionState::Committed {
                     match own.read().await {
                         Ok(Some(record)) => {
-                            self.steps_or_default().found = Some(own);
+                            let kept = keep.persist.then(|| told(record.metadata())).flatten();
+                            let steps = self.steps_or_default();
+                            (steps.found, steps.kept) = (Some(own), kept);
                             return Stepped::Hit(record);
                         }
                         // It was there a moment ago.
@@ -109,8 +118,11 @@ impl Run {
     pub(super) async fn miss(&mut self, problem: String) -> Stepped {
         let run = self.describe();
         tracing::warn!("the record for {run} cannot be used, so that the task runs: {problem}");
-        if let Some(found) = self.steps_mut().and_then(|steps| steps.found.take()) {
-            self.outside(async move { found.leave(false).await }).await;
+        if let Some(steps) = self.steps_mut() {
+            steps.kept = None;
+            if let Some(found) = steps.found.take() {
+                self.outside(async move { found.leave(false).await }).await;
+            }
         }
         self.begin_attempt(true).await
     }
@@ -125,15 +137,28 @@ impl Run {
         let Some(frame) = self.frame().cloned() else { return };
         let Some(live) = frame.task() else { return };
         let Some(own) = live.transactions.own() else { return };
+        let keep = self.steps().and_then(|steps| steps.keep.as_ref());
+        let expiration = keep.and_then(|keep| keep.expiration);
+        let expiration = expiration.map(|after| Timestamp::now().plus(after));
         let mut stage = Stage::new();
+        let mut kept = None;
         match payload {
-            Some(Ok(payload)) => stage = stage.payload(payload),
+            Some(Ok(payload)) => {
+                kept = keep.and_then(|keep| {
+                    let storage = keep.store.storage();
+                    let place = storage.storage_key(&storage.normal(keep.key.as_deref()?).ok()?);
+                    told(&ResultMetadata::new(place, expiration, keep.store.serializer()))
+                });
+                stage = stage.payload(payload);
+            }
             Some(Err(why)) => stage = stage.unserializable(why),
             None => {}
         }
-        let keep = self.steps().and_then(|steps| steps.keep.as_ref());
-        if let Some(after) = keep.and_then(|keep| keep.expiration) {
-            stage = stage.expiration(Timestamp::now().plus(after));
+        if let Some(expiration) = expiration {
+            stage = stage.expiration(expiration);
+        }
+        if let Some(steps) = self.steps_mut() {
+            steps.kept = kept;
         }
         // Staged first, so that it is called last.
         let ghost = Mutex::new(self.ghost());
@@ -213,6 +238,11 @@ impl Drop for Left<'_> {
             abandon_transaction(own, self.outside);
         }
     }
+}
+
+/// What a record says of itself, for those who are told where the value is.
+fn told(metadata: &ResultMetadata) -> Option<Value> {
+    serde_json::to_value(metadata).ok()
 }
 
 /// Begins the transaction of an attempt that has a key.

@@ -22,6 +22,9 @@ const SHORT_WAIT: Duration = Duration::from_secs(1);
 const ASKED_EVERY: Duration = Duration::from_secs(1);
 /// How often it is asked where it does.
 const CHECKED_EVERY: Duration = Duration::from_secs(15);
+/// After which time it is asked again there for the first time; then after twice that, and so on. It begins to tell some
+/// time after it was asked to, and what happens before that it does not tell again at once.
+const FIRST_CHECKED: Duration = Duration::from_millis(50);
 
 impl Server {
     /// See [`Services::pause`](crate::record::Services::pause).
@@ -116,15 +119,16 @@ impl Server {
             .name_prefixes(["prefect.flow-run."])
             .resource_ids([format!("prefect.flow-run.{id}")]);
         let mut told = self.api().subscribe_events(&filter, false).await?;
+        let mut patience = FIRST_CHECKED;
         loop {
             // At first, too: it may have been resumed before anybody listened.
             if let Some(state) = self.state_after_pause(id).await? {
                 return Ok(Some(state));
             }
-            match tokio::time::timeout(CHECKED_EVERY, told.next()).await {
+            match tokio::time::timeout(patience, told.next()).await {
                 Ok(Some(event)) => drop(event?),
                 Ok(None) => return Ok(None),
-                Err(_) => {}
+                Err(_) => patience = CHECKED_EVERY.min(2 * patience),
             }
         }
     }

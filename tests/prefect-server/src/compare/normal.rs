@@ -106,7 +106,8 @@ pub(super) fn messages(exchanges: &[Exchange], replaced: &[(String, String)]) ->
                 || ["/filter", "/count", "/get_scheduled_flow_runs"]
                     .iter()
                     .any(|end| message.head.starts_with("POST ") && message.head.ends_with(end));
-            if !is_read || reads.insert((message.head.clone(), message.body.to_string())) {
+            let said = (message.head.clone(), message.body.to_string(), message.outcome.clone());
+            if !is_read || reads.insert(said) {
                 messages.push(message);
             }
         }

@@ -81,6 +81,7 @@ impl Process {
             total_run_time: Duration::ZERO,
             flow_run_run_count: 1,
             retries: Retries::NONE,
+            result: None,
             state: &state,
         }));
         state.id().into()

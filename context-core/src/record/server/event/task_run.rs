@@ -60,7 +60,7 @@ pub(in crate::record::server) fn task_run_event(
                     name: state.name(),
                     message: room.message(state.message()),
                     state_details: Details::of(state.state_type(), state.name(), state.details()),
-                    data: None,
+                    data: run.result,
                 },
                 task_run: Row::of(run, before, room.message(Some(&name)), &tags, room),
             },
@@ -146,7 +146,7 @@ struct Validated<'a> {
     name: &'a str,
     message: Message<'a>,
     state_details: Details<'a>,
-    /// Where the result is. Nobody says it yet.
+    /// Where the result is kept.
     data: Option<&'a serde_json::Value>,
 }
 

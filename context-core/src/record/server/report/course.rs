@@ -272,6 +272,8 @@ impl Course {
             total_run_time: passed.total_run_time,
             flow_run_run_count: passed.flow_run_run_count,
             retries: kept.retries(),
+            // Only the last state has one, and that is never held.
+            result: None,
             state: &state,
         };
         let before = Before {

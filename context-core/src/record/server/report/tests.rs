@@ -59,6 +59,7 @@ fn run<'a>(number: u64, state: &'a State, flow_run: Option<FlowRunId>) -> TaskRu
         total_run_time: Duration::ZERO,
         flow_run_run_count: 1,
         retries: Retries { count: 2, delays: RetryDelays::None, jitter: None },
+        result: None,
         state,
     }
 }
