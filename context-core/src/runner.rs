@@ -33,7 +33,10 @@ pub(crate) use interrupt::{
 };
 pub(crate) use time::{Sleep, pause, pause_blocking, sleep};
 
-pub use task_runner::{AbortHandle, RemoteRun, SubmittedRun, TaskRunner};
+pub use task_runner::{
+    AbortHandle, NotRemote, RemoteAttempts, RemoteFailure, RemoteRun, RemoteValue, SubmittedRun,
+    TaskRunner,
+};
 
 pub(crate) use place::{Place, Placed, carrying_place, note_wait};
 pub(crate) use slots::Slots;

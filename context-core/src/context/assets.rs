@@ -113,6 +113,12 @@ impl AssetContext {
         Self(Arc::new(AssetData { task_run_id: Some(task_run_id), ..AssetData::default() }))
     }
 
+    /// What the run has said so far about the assets that it makes, by their keys.
+    pub(crate) fn materialization_metadata(&self) -> BTreeMap<String, Map<String, Value>> {
+        let metadata = self.0.materialization_metadata.lock();
+        metadata.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// As a snapshot has it.
     pub(super) fn to_part(&self) -> AssetsPart {
         let data = &*self.0;

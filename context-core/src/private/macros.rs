@@ -125,10 +125,37 @@ macro_rules! __task_fn {
                     (&&$crate::engine::SubmitProbe::<$handle, ($($type,)*)>::new()).submitter()
                 }
 
+                fn attempt_for_another(
+                    ($($name,)*): ($($type,)*)
+                ) -> ::core::option::Option<$crate::private::Attempt<$output>> {
+                    $crate::private::attempt!(for_another $mode ($($name),*) $body)
+                }
+
+                fn remote() -> ::core::option::Option<
+                    $crate::engine::RemoteFn<($($type,)*), $crate::private::$value<$output>>,
+                > {
+                    (&&$crate::engine::RemoteProbe::<($($type,)*), $crate::private::$value<$output>>::new())
+                        .remote()
+                }
+
                 $($more)*
             }
+
+            $crate::private::remote_task! { $handle [$([$($generics)*])?] ($($type),*) }
         };
     };
+}
+
+/// Lets other processes find a task. One with generic parameters is many functions, and none of them has a name.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __remote_task {
+    ($handle:tt [] ($($type:ty),*)) => {
+        $crate::private::inventory::submit! {
+            $crate::engine::RemoteTask::of::<$handle, ($($type,)*)>()
+        }
+    };
+    ($handle:tt $generics:tt $types:tt) => {};
 }
 
 /// What the handle of a flow offers, and how core runs the flow: `pub Blocking fn crawl(x: u8 = "x") -> u8 as Whole { body }`.
@@ -240,6 +267,12 @@ macro_rules! __map {
 macro_rules! __attempt {
     (Asynchronous ($($name:tt),*) $body:block) => {
         (&&$crate::engine::SendProbe::new($body)).start_async()
+    };
+    (for_another Asynchronous ($($name:tt),*) $body:block) => {
+        (&&$crate::engine::LeaveProbe::new($body)).leave_async()
+    };
+    (for_another Blocking ($($name:tt),*) $body:block) => {
+        (&&$crate::engine::LeaveProbe::of_call(($($name,)*), |($($name,)*)| $body)).leave_blocking()
     };
     (Blocking ($($name:tt),*) $body:block) => {
         (&&$crate::engine::SendProbe::of_call(($($name,)*), |($($name,)*)| $body)).start_blocking()

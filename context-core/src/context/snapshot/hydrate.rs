@@ -99,6 +99,11 @@ impl HydratedContext {
         }))
     }
 
+    /// The settings in it.
+    pub(crate) fn settings(&self) -> Option<&Settings> {
+        self.0.settings.as_ref().map(SettingsContext::settings)
+    }
+
     /// Calls `f` in this context.
     pub fn in_scope<R>(&self, f: impl FnOnce() -> R) -> R {
         let frame = self.frame(Runner::of_blocking_caller);

@@ -73,6 +73,11 @@ impl<C: Callable<Args>, Args> Owned<C, Args> {
         Self { arguments: Some(arguments), copy, callable: PhantomData }
     }
 
+    /// The arguments, for attempts elsewhere.
+    pub(super) const fn arguments(&self) -> Option<&Args> {
+        self.arguments.as_ref()
+    }
+
     fn is_repeatable(&self) -> bool {
         self.copy.is_some() || C::is_repeatable()
     }
