@@ -22,12 +22,13 @@ pub use context_core::definition::{
 #[cfg(unix)]
 pub use context_core::engine::ProcessPoolTaskRunner;
 pub use context_core::engine::{
-    AbortHandle, AllowFailure, AsCompleted, AsCompletedBlocking, AsCompletedWithin,
+    AbortHandle, AllowFailure, AsCompleted, AsCompletedBlocking, AsCompletedWithin, CallError,
     ConcurrentTaskRunner, DoneNotDone, EndedRun, FlowWithOptions, Input, IntoInput, IntoMapInput,
-    MapInput, NotRemote, Opaque, Quote, RemoteAttempts, RemoteFailure, RemoteRun, RemoteValue,
-    ReportedAsOne, SubmittedRun, TaskFuture, TaskFutures, TaskRunner, ThreadPoolTaskRunner,
-    Unmapped, WaitFor, WithOptions, allow_failure, as_completed, opaque, quote,
-    resolve_futures_to_states, resolve_futures_to_states_blocking, unmapped, wait, wait_blocking,
+    MapInput, NotRemote, Opaque, Quote, RemoteAttempts, RemoteFailure, RemoteFuture, RemoteRun,
+    RemoteValue, ReportedAsOne, SerializedCall, SubmittedRun, TaskFuture, TaskFutures, TaskRunner,
+    ThreadPoolTaskRunner, Unmapped, WaitFor, WithOptions, allow_failure, as_completed, opaque,
+    quote, resolve_futures_to_states, resolve_futures_to_states_blocking, unmapped, wait,
+    wait_blocking,
 };
 pub use context_core::events::{Event, EventError, Resource, emit_event};
 pub use context_core::hook::{Hook, IntoHooks};

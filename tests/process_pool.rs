@@ -16,8 +16,8 @@ use context::prelude::*;
 use context::testing::{Harness, Report};
 use context::{
     Asset, Event, FlowRunContext, FlowRunId, ProcessPoolTaskRunner, Recorded, Resource, Secret,
-    State, StateType, TaskDefinition, TaskFuture, TaskFutures, TaskRun, TaskRunContext, artifacts,
-    emit_event, unmapped,
+    SerializedCall, State, StateType, TagsContext, TaskDefinition, TaskFuture, TaskFutures,
+    TaskRun, TaskRunContext, artifacts, emit_event, unmapped,
 };
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde::{Deserialize, Serialize};
@@ -93,7 +93,7 @@ async fn around(day: u32) -> Result<serde_json::Value, RunError> {
 #[tokio::test]
 async fn a_run_is_in_another_process_with_all_that_surrounds_it() {
     let report = Harness::new().run(|| around(7)).await;
-    let told = report.output.clone().unwrap();
+    let told = report.output.as_ref().unwrap();
     assert_ne!(told["process"], json!(std::process::id()));
     let (run, _) = report.task_runs().remove(0);
     assert_eq!(told["task"], json!([run.id, 1]));
@@ -143,8 +143,7 @@ fn mapped() -> Result<BTreeSet<u32>, RunError> {
 
 #[test]
 fn at_most_as_many_processes_as_workers_and_they_end_with_the_flow_run() {
-    let report = Harness::new().run_blocking(mapped);
-    let pids = report.output.clone().unwrap();
+    let pids = Harness::new().run_blocking(mapped).output.unwrap();
     assert!((1..=2).contains(&pids.len()), "{pids:?}");
     for pid in pids {
         gone(pid);
@@ -349,8 +348,7 @@ flow telling: Pending, Running, Completed
 struct Opaque;
 
 #[task]
-fn takes_opaque(thing: Opaque) -> u32 {
-    drop(thing);
+fn takes_opaque(_thing: Opaque) -> u32 {
     1
 }
 
@@ -494,6 +492,7 @@ fn never_ends_at_all(started: String) -> u32 {
 #[test]
 #[ignore = "a program that other tests start"]
 fn program_that_never_ends() {
+    #[expect(clippy::disallowed_methods, reason = "said by the test that starts it")]
     let folder = std::env::var("TEST_FOLDER").unwrap();
     sleeps_for_ever(folder).unwrap();
 }
@@ -535,4 +534,53 @@ fn no_child_is_left_when_its_parent_is_killed() {
         }
         children.into_iter().for_each(gone);
     }
+}
+
+#[task(retries = 1)]
+async fn adds(a: u32, b: Secret<u32>) -> Result<u32, NoSuchRow> {
+    if current_run!().run_count() == 1 {
+        return Err(NoSuchRow("x".parse::<u8>().unwrap_err()));
+    }
+    Ok(a + b.expose())
+}
+
+#[test]
+fn a_call_is_data_that_another_process_makes() {
+    let text = TagsContext::new(["sent"])
+        .in_scope(|| SerializedCall::of::<adds, _>((1, Secret::new(2))).unwrap().to_json());
+    let call: SerializedCall = text.parse().unwrap();
+    let (client, recorder) = context::Client::in_memory();
+    let value = context::SyncClientContext::new(client).in_scope(|| call.call_blocking());
+    assert_eq!(value.unwrap(), json!(3));
+    assert_eq!(recorder.transcript(), "task adds [sent]: Pending, Running, Retrying, Completed\n");
+    assert!(!format!("{call:?}").contains("parameters"), "they may be secrets");
+
+    let call: SerializedCall = SerializedCall::of::<pid, _>(()).unwrap().to_json().parse().unwrap();
+    assert_eq!(call.call_blocking().unwrap(), json!(std::process::id()));
+}
+
+#[test]
+fn a_call_that_cannot_be_made_says_why() {
+    let refused = SerializedCall::of::<takes_opaque, _>((Opaque,)).unwrap_err().to_string();
+    assert!(
+        refused
+            .starts_with("task `takes_opaque` cannot be called by another process: all arguments"),
+        "{refused}"
+    );
+    let whole = SerializedCall::of::<adds, _>((1, Secret::new(2))).unwrap().to_json();
+    for end in 0..whole.len() {
+        let error = whole[..end].parse::<SerializedCall>().unwrap_err().to_string();
+        assert!(error.starts_with("this is no call"), "{error}");
+    }
+    for (from, to, error) in [
+        ("adds-", "gone-", "has no task `gone-"),
+        ("\"a\":1", "\"a\":[]", "its argument `a` cannot be read: "),
+        ("\"a\":1", "\"z\":1", "it lacks the argument `a`"),
+    ] {
+        let call: SerializedCall = whole.replace(from, to).parse().unwrap();
+        let said = call.call_blocking().unwrap_err().to_string();
+        assert!(said.contains(error), "{said}");
+    }
+    let error = whole.replace("\"version\":1", "\"version\":9").parse::<SerializedCall>();
+    assert!(error.unwrap_err().to_string().contains("version 9"));
 }

@@ -49,8 +49,8 @@ pub use input::{
 pub use map::{IntoMapInput, MapInput, Unmapped, unmapped};
 pub use options::{FlowWithOptions, ReportedAsOne, WithOptions};
 pub use remote::{
-    MayLeave, MayNotLeave, Named, ReadArguments, RemoteError, RemoteFn, RemoteProbe, RemoteTask,
-    Remotely,
+    CallError, MayLeave, MayNotLeave, Named, ReadArguments, RemoteError, RemoteFn, RemoteProbe,
+    RemoteTask, Remotely, SerializedCall,
 };
 pub use returned::ReturnedStates;
 pub use submit::{
@@ -62,6 +62,6 @@ pub use task_runner::ProcessPoolTaskRunner;
 #[cfg(unix)]
 pub(crate) use task_runner::serve_if_asked;
 pub use task_runner::{
-    AbortHandle, ConcurrentTaskRunner, NotRemote, RemoteAttempts, RemoteFailure, RemoteRun,
-    RemoteValue, SubmittedRun, TaskRunner, ThreadPoolTaskRunner,
+    AbortHandle, ConcurrentTaskRunner, NotRemote, RemoteAttempts, RemoteFailure, RemoteFuture,
+    RemoteRun, RemoteValue, SubmittedRun, TaskRunner, ThreadPoolTaskRunner,
 };

@@ -31,6 +31,7 @@ pub use crate::__map as map;
 pub use crate::__options as options;
 pub use crate::__parameter as parameter;
 pub use crate::__refusals as refusals;
+pub use crate::__remote_fn as remote_fn;
 pub use crate::__remote_task as remote_task;
 pub use crate::__task_fn as task_fn;
 pub use crate::__value as value;

@@ -70,10 +70,8 @@ pub struct MainOptions {
 /// for them. In all other processes it does nothing.
 ///
 /// ```
-/// fn main() {
-///     context_core::program::init();
-///     // The program.
-/// }
+/// context_core::program::init();
+/// // Then the program.
 /// ```
 pub fn init() {
     #[cfg(unix)]

@@ -7,6 +7,7 @@
 //!
 //! This module does not know how an attempt gets to another process.
 
+mod call;
 mod probe;
 
 use std::borrow::Cow;
@@ -31,6 +32,7 @@ use crate::runner::{RemoteAttempts, RemoteFailure, RemoteRun, RemoteValue};
 use crate::secret::{self, Secrets};
 use crate::state::{Failure, RunError};
 
+pub use call::{CallError, SerializedCall};
 pub use probe::{MayLeave, MayNotLeave, RemoteProbe};
 
 /// How the arguments and the value of a task get to another process and back.
@@ -160,14 +162,19 @@ pub(super) fn start(
     module: &str,
     parameters: &str,
 ) -> Result<ErasedAttempt, String> {
+    let task = found(task_key, module)?;
+    let named = Named::read(parameters)?;
+    (task.start)(&named)
+}
+
+fn found(task_key: &str, module: &str) -> Result<&'static RemoteTask, String> {
     let task = TASKS.iter().find(|((key, at), _)| key == task_key && *at == module);
     let Some((_, task)) = task else {
         return Err(format!(
             "this process has no task `{task_key}` in `{module}`: it is another program, or another version of it"
         ));
     };
-    let named = Named::read(parameters)?;
-    (task.start)(&named)
+    Ok(task)
 }
 
 /// Arguments by name, as JSON.
@@ -304,13 +311,24 @@ pub(super) fn prepare<H: TaskFn<Args>, Args>(
     arguments: Option<&Args>,
 ) -> Result<Prepared<H::Value>, String> {
     let definition = H::definition();
+    let parameters = match arguments {
+        Some(arguments) => written::<H, Args>(arguments)?,
+        None => return Err(cannot_leave(definition)),
+    };
+    let remote = H::remote().ok_or_else(|| cannot_leave(definition))?;
+    Ok(Prepared { definition, parameters, read_value: remote.read_value, glue: (remote.glue)() })
+}
+
+/// The arguments of a task that another process can find, as JSON; or why that cannot be.
+fn written<H: TaskFn<Args>, Args>(arguments: &Args) -> Result<String, String> {
+    let definition = H::definition();
     let meta = definition.meta();
     if !TASKS.contains_key(&(definition.task_key(), meta.module)) {
         return Err("it has generic parameters, so no other process can find it".to_owned());
     }
-    let (Some(remote), Some(arguments)) = (H::remote(), arguments) else {
+    if H::remote().is_none() {
         return Err(cannot_leave(definition));
-    };
+    }
     let parameters = secret::included(|| {
         let mut sink = ParameterSink::new(usize::MAX);
         H::encode(arguments, &mut sink);
@@ -320,12 +338,7 @@ pub(super) fn prepare<H: TaskFn<Args>, Args>(
     {
         return Err(format!("its argument `{}` cannot be written as JSON", name.1));
     }
-    Ok(Prepared {
-        definition,
-        parameters: parameters.as_json().to_owned(),
-        read_value: remote.read_value,
-        glue: (remote.glue)(),
-    })
+    Ok(parameters.as_json().to_owned())
 }
 
 impl<V> Prepared<V> {
@@ -388,10 +401,8 @@ impl<V> Future for RemoteAttempt<V> {
                 (this.read_value)(&given.value)
                     .map_err(|reason| RemoteError::Refused(format!("its value {reason}")))
             }
-            Err(RemoteFailure::Failed { type_name, message, causes }) => {
-                let source = Some(cause_of(&message, causes));
-                let type_name = interned(&type_name);
-                Err(RemoteError::Failed(Failure { type_name, message, source }))
+            Err(failure @ RemoteFailure::Failed { .. }) => {
+                Err(RemoteError::Failed(failure_of(failure)))
             }
             // As if it had happened here.
             Err(RemoteFailure::Panicked { message }) => {
@@ -400,6 +411,21 @@ impl<V> Future for RemoteAttempt<V> {
             Err(RemoteFailure::Lost { message }) => Err(RemoteError::Lost(message)),
             Err(RemoteFailure::Refused { message }) => Err(RemoteError::Refused(message)),
         })
+    }
+}
+
+/// A failure elsewhere as one of here.
+fn failure_of(failure: RemoteFailure) -> Failure {
+    match failure {
+        RemoteFailure::Failed { type_name, message, causes } => {
+            let source = Some(cause_of(&message, causes));
+            Failure { type_name: interned(&type_name), message, source }
+        }
+        RemoteFailure::Panicked { message }
+        | RemoteFailure::Lost { message }
+        | RemoteFailure::Refused { message } => {
+            Failure { type_name: "RemoteFailure", message, source: None }
+        }
     }
 }
 

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use crate::runner::{Placed, Slots};
 
 pub use crate::runner::{
-    AbortHandle, NotRemote, RemoteAttempts, RemoteFailure, RemoteRun, RemoteValue, SubmittedRun,
-    TaskRunner,
+    AbortHandle, NotRemote, RemoteAttempts, RemoteFailure, RemoteFuture, RemoteRun, RemoteValue,
+    SubmittedRun, TaskRunner,
 };
 #[cfg(unix)]
 pub use process_pool::ProcessPoolTaskRunner;

@@ -75,7 +75,7 @@ macro_rules! __task_fn {
     (
         $visibility:vis $mode:ident fn $handle:tt $([$($generics:tt)*])?
         ($($name:tt: $type:ty = $recorded:literal),*) -> $output:ty as $value:ident
-        $(, $kept:ident)? $([$($bounds:tt)*])? $body:block $($more:tt)*
+        $(, $kept:ident)? $(; $stays:ident)? $([$($bounds:tt)*])? $body:block $($more:tt)*
     ) => {
         #[allow(dead_code, clippy::too_many_arguments)]
         impl $handle {
@@ -134,8 +134,9 @@ macro_rules! __task_fn {
                 fn remote() -> ::core::option::Option<
                     $crate::engine::RemoteFn<($($type,)*), $crate::private::$value<$output>>,
                 > {
-                    (&&$crate::engine::RemoteProbe::<($($type,)*), $crate::private::$value<$output>>::new())
-                        .remote()
+                    $crate::private::remote_fn! {
+                        ($($type,)*), $crate::private::$value<$output> $(, $stays)?
+                    }
                 }
 
                 $($more)*
@@ -143,6 +144,19 @@ macro_rules! __task_fn {
 
             $crate::private::remote_task! { $handle [$([$($generics)*])?] ($($type),*) }
         };
+    };
+}
+
+/// How a task is run in another process, if it can be. `stays` says that it cannot: a type has a lifetime, and of that
+/// nothing can be asked.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __remote_fn {
+    ($arguments:ty, $value:ty) => {
+        (&&$crate::engine::RemoteProbe::<$arguments, $value>::new()).remote()
+    };
+    ($arguments:ty, $value:ty, stays) => {
+        ::core::option::Option::None
     };
 }
 

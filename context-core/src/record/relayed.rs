@@ -18,7 +18,6 @@ use crate::clock::Timestamp;
 use crate::event::Event;
 use crate::id::{ArtifactId, FlowRunId, StateId, TaskRunId};
 use crate::parameters::Parameters;
-use crate::registry;
 use crate::state::{State, StateDetails, StateType};
 use crate::tags::{TagNode, TagSet, Tags};
 
@@ -243,11 +242,15 @@ impl From<&RunEvent<'_>> for RelayedEvent {
 }
 
 impl RelayedEvent {
-    /// Calls `tell` with the event as recorders are told of it.
-    pub(crate) fn tell(&self, tell: impl FnOnce(&RunEvent<'_>)) {
+    /// Calls `tell` with the event as recorders are told of it. `parameters` knows those of a task by its key.
+    pub(crate) fn tell(
+        &self,
+        parameters: fn(&str) -> &'static [&'static str],
+        tell: impl FnOnce(&RunEvent<'_>),
+    ) {
         match self {
             Self::FlowRun(run) => run.tell(|event| tell(&RunEvent::FlowRun(event))),
-            Self::TaskRun(run) => run.tell(|event| tell(&RunEvent::TaskRun(event))),
+            Self::TaskRun(run) => run.tell(parameters, |event| tell(&RunEvent::TaskRun(event))),
             Self::Asset {
                 event: name,
                 asset,
@@ -263,7 +266,7 @@ impl RelayedEvent {
                     "prefect.asset.materialization.failed",
                 ];
                 let Some(event) = NAMES.into_iter().find(|known| known == name) else { return };
-                task_run.tell(|task_run| {
+                task_run.tell(parameters, |task_run| {
                     tell(&RunEvent::Asset(AssetEvent {
                         event,
                         asset,
@@ -290,7 +293,7 @@ impl RelayedEvent {
                 }));
             }
             Self::Custom { event, origin } => {
-                tell(&RunEvent::Custom(CustomEvent { event, origin }))
+                tell(&RunEvent::Custom(CustomEvent { event, origin }));
             }
             Self::Progress { task_run_id, flow_run_id, name, done, failed, total } => {
                 tell(&RunEvent::Progress(ProgressEvent {
@@ -327,11 +330,15 @@ impl RelayedFlowRun {
 }
 
 impl RelayedTaskRun {
-    fn tell(&self, tell: impl FnOnce(TaskRunEvent<'_>)) {
+    fn tell(
+        &self,
+        parameters: fn(&str) -> &'static [&'static str],
+        tell: impl FnOnce(TaskRunEvent<'_>),
+    ) {
         let (state, tags) = (self.state.to_state(), node(&self.tags));
         let mut inputs = TaskInputs::new();
         for (name, runs) in &self.inputs {
-            if let Some(name) = self.input_name(name) {
+            if let Some(name) = self.input_name(name, parameters) {
                 inputs.add(name, runs.clone());
             }
         }
@@ -370,12 +377,15 @@ impl RelayedTaskRun {
     }
 
     /// Inputs are named after the function's parameters, or have a meaning of their own.
-    fn input_name(&self, name: &str) -> Option<&'static str> {
-        let others = [TaskInputs::WAIT_FOR, TaskInputs::PARENTS];
+    fn input_name(
+        &self,
+        name: &str,
+        parameters: fn(&str) -> &'static [&'static str],
+    ) -> Option<&'static str> {
         let (function, hash) = &self.task_key;
-        let task = registry::task(&format!("{function}-{hash}")).ok();
-        let parameters = task.map_or(&[][..], |task| task.meta().parameters);
-        parameters.iter().copied().chain(others).find(|known| *known == name)
+        let others = [TaskInputs::WAIT_FOR, TaskInputs::PARENTS];
+        let known = parameters(&format!("{function}-{hash}")).iter().copied();
+        known.chain(others).find(|known| *known == name)
     }
 }
 

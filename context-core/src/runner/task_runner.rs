@@ -146,7 +146,7 @@ impl SubmittedRun {
     pub fn into_remote(
         self,
         attempts: Arc<dyn RemoteAttempts>,
-    ) -> Result<Pin<Box<dyn Future<Output = ()> + Send>>, (Self, NotRemote)> {
+    ) -> Result<RemoteFuture, (Self, NotRemote)> {
         let Self { work, runtime, submitter } = self;
         let refused = work.into_remote(attempts);
         refused.map_err(|(work, reason)| (Self { work, runtime, submitter }, reason))
@@ -202,6 +202,9 @@ impl fmt::Debug for SubmittedRun {
             .finish_non_exhaustive()
     }
 }
+
+/// A run as a future that gives nothing: the run publishes its own end.
+pub type RemoteFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Who makes the attempts of runs elsewhere.
 pub trait RemoteAttempts: Send + Sync + 'static {

@@ -61,7 +61,7 @@ struct ReadyFlow {
 /// setting does not exist or cannot have the value; if parameters are no JSON objects.
 pub fn hydrated_context(snapshot: &SerializedContext) -> Result<HydratedContext, SnapshotError> {
     let parts: &Parts = &snapshot.0;
-    let settings = parts.settings.as_ref().map(|part| hydrated_settings(part)).transpose()?;
+    let settings = parts.settings.as_ref().map(hydrated_settings).transpose()?;
     let deployment = match parts.deployment_id {
         None => None,
         Some(id) => {

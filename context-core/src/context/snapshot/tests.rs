@@ -559,7 +559,7 @@ proptest! {
         });
         let text = snapshot.to_json();
         let read: SerializedContext = text.parse().unwrap();
-        prop_assert_eq!(read.to_json(), text.clone());
+        prop_assert_eq!(&read.to_json(), &text);
         let hydrated = hydrated_context(&read).unwrap();
         hydrated.in_scope(|| {
             let flow = FlowRunContext::get().unwrap();
@@ -569,7 +569,7 @@ proptest! {
             prop_assert_eq!(TaskRunContext::get().is_some(), in_task);
             prop_assert_eq!(SettingsContext::get().settings().tasks_default_retries(), retries);
             prop_assert_eq!(TagsContext::get(), TagsContext::new(tags.clone()));
-            prop_assert_eq!(serialize_context().to_json(), text.clone());
+            prop_assert_eq!(serialize_context().to_json(), text);
             Ok(())
         })?;
     }

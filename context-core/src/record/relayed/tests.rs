@@ -15,7 +15,7 @@ fn through_json(event: &RunEvent<'_>) -> RelayedEvent {
 fn both(event: &RunEvent<'_>) -> [String; 2] {
     let [here, there] = [MemoryRecorder::new(), MemoryRecorder::new()];
     here.record(event);
-    through_json(event).tell(|event| there.record(event));
+    through_json(event).tell(|_| &["url"], |event| there.record(event));
     [here, there].map(|recorder| format!("{:?}", recorder.events()))
 }
 
@@ -30,6 +30,7 @@ fn with_task_run(f: impl FnOnce(&TaskRunEvent<'_>)) {
     let own: Tags = ["own"].into_iter().collect();
     let ambient = TagNode::push(None, ["around"].into_iter().collect());
     let mut inputs = TaskInputs::new();
+    inputs.add("url", vec![ids[2]]);
     inputs.add(TaskInputs::WAIT_FOR, vec![ids[1]]);
     let parameters = Parameters::from_iter([("url", json!("x")), ("list", json!([1, null]))]);
     let state = State::new(StateType::Running, at)

@@ -52,12 +52,18 @@ pub(crate) fn serve_if_asked() {
     // A program that a child starts inherits the variable, but not the socket.
     let Some(stream) = socket() else { return };
     match serve(stream, &level) {
-        Ok(()) => process::exit(0),
+        Ok(()) => end(0),
         Err(error) => {
             tracing::error!("a child process cannot do its work: {error}");
-            process::exit(1);
+            end(1);
         }
     }
+}
+
+/// Ends this process, whatever runs in it.
+#[expect(clippy::exit, reason = "a child is nothing else than its work")]
+fn end(code: i32) -> ! {
+    process::exit(code)
 }
 
 /// The socket that is our standard input. Code of the user's finds nothing there.
@@ -115,7 +121,7 @@ fn serve(stream: UnixStream, level: &str) -> io::Result<()> {
             }
         }
         // Nobody is there any more. What runs here must not go on.
-        process::exit(0);
+        end(0);
     })?;
     let tells = parent.clone();
     let forwarder = Forwarder {

@@ -20,6 +20,7 @@ use super::message::{Job, Outcome, Told, encoded, receive};
 use super::{Program, child, log};
 use crate::context::{Context, Frame};
 use crate::record::Client;
+use crate::registry;
 use crate::runner::{RemoteAttempts, RemoteFailure, RemoteRun, RemoteValue, Runner};
 use crate::stack;
 
@@ -280,7 +281,7 @@ impl Worker {
             }
             Told::Event(event) => {
                 if let Some(to) = to() {
-                    to.context.run(|| event.tell(|event| to.client.record(event)));
+                    to.context.run(|| event.tell(parameters_of, |event| to.client.record(event)));
                 }
             }
             Told::Done(outcome) => {
@@ -327,6 +328,11 @@ impl Worker {
         self.kill();
         lock(&self.process).wait().ok()
     }
+}
+
+/// Those of a task of this program.
+fn parameters_of(task_key: &str) -> &'static [&'static str] {
+    registry::task(task_key).map_or(&[], |task| task.meta().parameters)
 }
 
 fn ended_with(status: ExitStatus) -> String {
