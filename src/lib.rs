@@ -8,22 +8,26 @@ pub use context_core::cache::{
 pub use context_core::clock::{ManualClock, Timestamp};
 pub use context_core::context::{
     AssetContext, AssetMetadataError, AsyncClientContext, ClockContext, Context, ContextModel,
-    DeploymentContext, EngineContext, FlowRunContext, InCurrentContext, Policy, RunContext, Scope,
-    SettingsContext, SyncClientContext, TagScope, TagsContext, TaskRunContext, TemporarySettings,
-    UseProfile, add_asset_metadata, get_run_context, get_settings_context, get_transaction,
-    root_settings_context, spawn, spawn_blocking, temporary_settings, thread, transaction,
-    use_profile,
+    DeploymentContext, EngineContext, FlowRunContext, HydratedContext, InCurrentContext, Policy,
+    RunContext, Scope, SerializedContext, SettingsContext, SnapshotError, SyncClientContext,
+    TagScope, TagsContext, TaskRunContext, TemporarySettings, UseProfile, WithContext,
+    add_asset_metadata, get_run_context, get_settings_context, get_transaction, hydrated_context,
+    root_settings_context, serialize_context, spawn, spawn_blocking, temporary_settings, thread,
+    transaction, use_profile, with_context,
 };
 pub use context_core::definition::{
     FlowDefinition, FlowHook, FlowOptions, IntoRetryDelay, IntoSerializer, RetryCondition,
     RetryDelay, TaskDefinition, TaskHook, TaskOptions, TransactionHook, exponential_backoff,
 };
+#[cfg(unix)]
+pub use context_core::engine::ProcessPoolTaskRunner;
 pub use context_core::engine::{
-    AbortHandle, AllowFailure, AsCompleted, AsCompletedBlocking, AsCompletedWithin,
+    AbortHandle, AllowFailure, AsCompleted, AsCompletedBlocking, AsCompletedWithin, CallError,
     ConcurrentTaskRunner, DoneNotDone, EndedRun, FlowWithOptions, Input, IntoInput, IntoMapInput,
-    MapInput, Opaque, Quote, RemoteRun, ReportedAsOne, SubmittedRun, TaskFuture, TaskFutures,
-    TaskRunner, ThreadPoolTaskRunner, Unmapped, WaitFor, WithOptions, allow_failure, as_completed,
-    opaque, quote, resolve_futures_to_states, resolve_futures_to_states_blocking, unmapped, wait,
+    MapInput, NotRemote, Opaque, Quote, RemoteAttempts, RemoteFailure, RemoteFuture, RemoteRun,
+    RemoteValue, ReportedAsOne, SerializedCall, SubmittedRun, TaskFuture, TaskFutures, TaskRunner,
+    ThreadPoolTaskRunner, Unmapped, WaitFor, WithOptions, allow_failure, as_completed, opaque,
+    quote, resolve_futures_to_states, resolve_futures_to_states_blocking, unmapped, wait,
     wait_blocking,
 };
 pub use context_core::events::{Event, EventError, Resource, emit_event};
@@ -35,6 +39,7 @@ pub use context_core::pause::{
     PauseError, PauseFlowRun, PauseForInput, ResumeError, ResumeFlowRun, pause_flow_run,
     resume_flow_run,
 };
+pub use context_core::program::init;
 pub use context_core::record::{
     Client, FlowRun, Interest, MemoryRecorder, ProgressEvent, Recorded, Recorder, RunEvent,
     TaskInputs, TaskRun,

@@ -33,6 +33,7 @@ mod results;
 mod run;
 mod scope;
 mod settings;
+mod snapshot;
 mod spawn;
 mod submissions;
 mod tags;
@@ -56,6 +57,10 @@ pub use scope::Scope;
 pub use settings::{
     SettingsContext, TemporarySettings, UseProfile, get_settings_context, root_settings_context,
     temporary_settings, use_profile,
+};
+pub use snapshot::{
+    HydratedContext, SerializedContext, SnapshotError, WithContext, hydrated_context,
+    serialize_context, with_context,
 };
 pub use spawn::{InCurrentContext, spawn, spawn_blocking, thread};
 pub use tags::{TagScope, TagsBlock, TagsContext, TagsGuard, enter_tags};

@@ -18,6 +18,7 @@ mod input;
 mod machine;
 mod map;
 mod options;
+mod remote;
 mod returned;
 mod run;
 mod steps;
@@ -26,9 +27,10 @@ mod task_runner;
 
 pub use blocking::{flow_blocking, task_blocking};
 pub use body::{
-    Asynchronous, Attempt, Blocking, Body, CopiedArguments, CopyOf, CopyProbe, FlowFn,
-    LocalArguments, LocalFuture, Mode, MovedArguments, Once, OwnedArgument, Perhaps, Retried,
-    RetryArgument, SendArguments, SendFuture, SendProbe, TaskFn, assert_carries_run_error,
+    Asynchronous, Attempt, Blocking, Body, CopiedArguments, CopyOf, CopyProbe, FlowFn, LeaveProbe,
+    LeavingArguments, LeavingFuture, LocalArguments, LocalFuture, Mode, MovedArguments, Once,
+    OwnedArgument, Perhaps, Retried, RetryArgument, SendArguments, SendFuture, SendProbe,
+    StayingArguments, StayingFuture, TaskFn, assert_carries_run_error,
     assert_output_carries_run_error,
 };
 pub use call::{flow_async, task_async};
@@ -46,11 +48,20 @@ pub use input::{
 };
 pub use map::{IntoMapInput, MapInput, Unmapped, unmapped};
 pub use options::{FlowWithOptions, ReportedAsOne, WithOptions};
+pub use remote::{
+    CallError, MayLeave, MayNotLeave, Named, ReadArguments, RemoteError, RemoteFn, RemoteProbe,
+    RemoteTask, Remotely, SerializedCall,
+};
 pub use returned::ReturnedStates;
 pub use submit::{
     ArgumentList, EachInput, FlowCaller, IntoInputs, IntoMapInputs, MayCall, MayNotCall,
     MayNotSubmit, MaySubmit, OwnedCall, Prepared, SubmitProbe, Submitter,
 };
+#[cfg(unix)]
+pub use task_runner::ProcessPoolTaskRunner;
+#[cfg(unix)]
+pub(crate) use task_runner::serve_if_asked;
 pub use task_runner::{
-    AbortHandle, ConcurrentTaskRunner, RemoteRun, SubmittedRun, TaskRunner, ThreadPoolTaskRunner,
+    AbortHandle, ConcurrentTaskRunner, NotRemote, RemoteAttempts, RemoteFailure, RemoteFuture,
+    RemoteRun, RemoteValue, SubmittedRun, TaskRunner, ThreadPoolTaskRunner,
 };

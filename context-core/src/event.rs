@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
@@ -30,7 +30,7 @@ use crate::id::EventId;
 /// let sent = Event::new("shop.order.sent", "shop.order.17").following(&paid);
 /// assert_eq!(sent.follows(), Some(paid.id()));
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     id: EventId,
     occurred: Timestamp,
@@ -210,7 +210,7 @@ impl std::io::Write for Counter {
 /// assert_eq!(order.id(), "shop.order.17");
 /// assert_eq!(order.get("shop.country"), Some("NZ"));
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Resource(BTreeMap<String, String>);
 

@@ -31,6 +31,8 @@ pub use crate::__map as map;
 pub use crate::__options as options;
 pub use crate::__parameter as parameter;
 pub use crate::__refusals as refusals;
+pub use crate::__remote_fn as remote_fn;
+pub use crate::__remote_task as remote_task;
 pub use crate::__task_fn as task_fn;
 pub use crate::__value as value;
 pub use crate::if_the_name_is_taken_or_in_an_impl__write__handle_equals_false;

@@ -62,6 +62,22 @@ pub struct MainOptions {
     pub current_thread: bool,
 }
 
+/// Finds out whether this process is a child of a
+/// [`ProcessPoolTaskRunner`](crate::engine::ProcessPoolTaskRunner). In a child it does not return: it makes attempts until
+/// nobody wants any more, and ends the process.
+///
+/// Called first in `main` by programs that use such a task runner and do not begin with `#[context::main]`, which does it
+/// for them. In all other processes it does nothing.
+///
+/// ```
+/// context_core::program::init();
+/// // Then the program.
+/// ```
+pub fn init() {
+    #[cfg(unix)]
+    crate::engine::serve_if_asked();
+}
+
 /// Prepares the process, then runs `future` on a new tokio runtime; what an `async fn main` becomes.
 ///
 /// # Panics
@@ -78,6 +94,7 @@ pub struct MainOptions {
 /// assert_eq!(block_on_main(options, async { 6 * 7 }), 42);
 /// ```
 pub fn block_on_main<F: Future>(options: MainOptions, future: F) -> F::Output {
+    init();
     prepare();
     // Before the runtime, so that it is dropped after: futures that are still running record how they end.
     let flush = FlushAtEnd;
@@ -140,6 +157,7 @@ fn runtime(options: MainOptions) -> Runtime {
 /// assert_eq!(context_core::program::run_main(|| 6 * 7), 42);
 /// ```
 pub fn run_main<R>(f: impl FnOnce() -> R) -> R {
+    init();
     prepare();
     let flush = FlushAtEnd;
     let ended = catch_unwind(AssertUnwindSafe(f));

@@ -12,6 +12,7 @@ mod client;
 mod event;
 mod memory;
 mod orchestrator;
+mod relayed;
 mod run;
 #[cfg(feature = "server")]
 pub(crate) mod server;
@@ -38,6 +39,7 @@ pub use server::{ConnectError, Server};
 
 pub use crate::runner::Cancellation;
 
+pub(crate) use relayed::RelayedEvent;
 pub(crate) use services::{
     ArtifactChange, AskedInput, Limit, NewArtifact, NewVariable, Paused, Resumed, Services, Slots,
     Variables, WantedSlots,

@@ -4,7 +4,9 @@
 //! linker, and its definitions with it. Two flows of one name cannot be told apart by anything that looks a flow up by
 //! name, so looking up such a name is an error that says where both stand.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::LazyLock;
 
 use crate::definition::{FlowDefinition, Meta, TaskDefinition};
 
@@ -115,21 +117,46 @@ pub fn tasks() -> Vec<&'static TaskDefinition> {
     tasks
 }
 
+/// By name: looked up for every run that comes from elsewhere.
+static FLOWS: LazyLock<HashMap<String, Vec<&'static FlowDefinition>>> = LazyLock::new(|| {
+    let mut named: HashMap<_, Vec<_>> = HashMap::new();
+    for flow in flows() {
+        named.entry(flow.name()).or_default().push(flow);
+    }
+    named
+});
+
+/// By key.
+static TASKS: LazyLock<HashMap<String, Vec<&'static TaskDefinition>>> = LazyLock::new(|| {
+    let mut keyed: HashMap<_, Vec<_>> = HashMap::new();
+    for task in tasks() {
+        keyed.entry(task.task_key()).or_default().push(task);
+    }
+    keyed
+});
+
 /// The flow called `name`.
 ///
 /// # Errors
 ///
 /// If no flow, or more than one, has that name.
 pub fn flow(name: &str) -> Result<&'static FlowDefinition, RegistryError> {
-    let flows = flows();
-    let named: Vec<_> = flows.iter().copied().filter(|flow| flow.name() == name).collect();
-    single(
-        "flow",
-        name,
-        &named,
-        |flow| flow.meta(),
-        || flows.iter().map(|flow| flow.name()).collect(),
-    )
+    named_flow(name, |_| true)
+}
+
+/// The flow called `name`; of several, the one in `module`.
+pub(crate) fn flow_in(name: &str, module: &str) -> Result<&'static FlowDefinition, RegistryError> {
+    named_flow(name, |flow| flow.meta().module == module).or_else(|_| flow(name))
+}
+
+fn named_flow(
+    name: &str,
+    is_meant: impl Fn(&FlowDefinition) -> bool,
+) -> Result<&'static FlowDefinition, RegistryError> {
+    let named = FLOWS.get(name).map(Vec::as_slice).unwrap_or_default();
+    let meant: Vec<_> = named.iter().copied().filter(|flow| is_meant(flow)).collect();
+    let known = || flows().iter().map(|flow| flow.name()).collect();
+    single("flow", name, &meant, |flow| flow.meta(), known)
 }
 
 /// The task whose key is `task_key`, such as `fetch-1a2b3c4d`.
@@ -138,15 +165,25 @@ pub fn flow(name: &str) -> Result<&'static FlowDefinition, RegistryError> {
 ///
 /// If no task, or more than one, has that key.
 pub fn task(task_key: &str) -> Result<&'static TaskDefinition, RegistryError> {
-    let tasks = tasks();
-    let keyed: Vec<_> = tasks.iter().copied().filter(|task| task.task_key() == task_key).collect();
-    single(
-        "task",
-        task_key,
-        &keyed,
-        |task| task.meta(),
-        || tasks.iter().map(|task| task.task_key()).collect(),
-    )
+    keyed_task(task_key, |_| true)
+}
+
+/// The task whose key is `task_key`; of several, the one in `module`.
+pub(crate) fn task_in(
+    task_key: &str,
+    module: &str,
+) -> Result<&'static TaskDefinition, RegistryError> {
+    keyed_task(task_key, |task| task.meta().module == module).or_else(|_| task(task_key))
+}
+
+fn keyed_task(
+    task_key: &str,
+    is_meant: impl Fn(&TaskDefinition) -> bool,
+) -> Result<&'static TaskDefinition, RegistryError> {
+    let keyed = TASKS.get(task_key).map(Vec::as_slice).unwrap_or_default();
+    let meant: Vec<_> = keyed.iter().copied().filter(|task| is_meant(task)).collect();
+    let known = || tasks().iter().map(|task| task.task_key()).collect();
+    single("task", task_key, &meant, |task| task.meta(), known)
 }
 
 /// Every flow name that more than one flow has.

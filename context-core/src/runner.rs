@@ -9,6 +9,7 @@ mod slots;
 mod task_runner;
 
 mod block_on;
+mod blocking;
 mod cancellation;
 mod interrupt;
 mod time;
@@ -22,9 +23,9 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, EnterGuard, Handle, Runtime, RuntimeFlavor};
-use tokio::task::JoinHandle;
 
 pub(crate) use block_on::block_on;
+pub(crate) use blocking::{BlockingWork, NoValue};
 pub use cancellation::Cancellation;
 pub(crate) use cancellation::Cancelled;
 pub(crate) use interrupt::{
@@ -33,7 +34,10 @@ pub(crate) use interrupt::{
 };
 pub(crate) use time::{Sleep, pause, pause_blocking, sleep};
 
-pub use task_runner::{AbortHandle, RemoteRun, SubmittedRun, TaskRunner};
+pub use task_runner::{
+    AbortHandle, NotRemote, RemoteAttempts, RemoteFailure, RemoteFuture, RemoteRun, RemoteValue,
+    SubmittedRun, TaskRunner,
+};
 
 pub(crate) use place::{Place, Placed, carrying_place, note_wait};
 pub(crate) use slots::Slots;
@@ -133,8 +137,8 @@ impl Runner {
     pub(crate) fn spawn_blocking<R: Send + 'static>(
         &self,
         f: impl FnOnce() -> R + Send + 'static,
-    ) -> JoinHandle<R> {
-        self.handle.spawn_blocking(f)
+    ) -> BlockingWork<R> {
+        blocking::spawn(&self.handle, f)
     }
 }
 

@@ -66,33 +66,52 @@ impl<T> fmt::Display for Secret<T> {
     }
 }
 
+/// What a secret is written as.
+#[derive(Clone, Copy)]
+enum Written {
+    Mask,
+    Nothing,
+    Value,
+}
+
 thread_local! {
-    /// True while secrets are refused.
-    static REFUSED: Cell<bool> = const { Cell::new(false) };
+    static WRITTEN: Cell<Written> = const { Cell::new(Written::Mask) };
+}
+
+fn while_written<R>(written: Written, f: impl FnOnce() -> R) -> R {
+    struct Restore(Written);
+
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            WRITTEN.set(self.0);
+        }
+    }
+
+    let _restore = Restore(WRITTEN.replace(written));
+    f()
 }
 
 /// Calls `f`, in which secrets cannot be serialized: what is read again, or tells values apart, must not be a mask.
 pub(crate) fn refused<R>(f: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
-
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            REFUSED.set(self.0);
-        }
-    }
-
-    let _restore = Restore(REFUSED.replace(true));
-    f()
+    while_written(Written::Nothing, f)
 }
 
-impl<T> Serialize for Secret<T> {
-    /// The mask. Whoever must hand on the value itself exposes it. Results and cache keys refuse secrets: a mask would be
-    /// read as the value, and all would have one key.
+/// Calls `f`, in which secrets are serialized as what they are: for a process of this program that acts in this one's
+/// place.
+pub(crate) fn included<R>(f: impl FnOnce() -> R) -> R {
+    while_written(Written::Value, f)
+}
+
+impl<T: Serialize> Serialize for Secret<T> {
+    /// The mask. Whoever must hand on the value itself exposes it; arguments and values of runs in other processes of the
+    /// program are handed on as they are. Results and cache keys refuse secrets: a mask would be read as the value, and all
+    /// would have one key.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if REFUSED.get() {
-            return Err(S::Error::custom("a secret is never written"));
+        match WRITTEN.get() {
+            Written::Mask => serializer.serialize_str(MASK),
+            Written::Nothing => Err(S::Error::custom("a secret is never written")),
+            Written::Value => self.0.serialize(serializer),
         }
-        serializer.serialize_str(MASK)
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Map, Value, json};
 
 use super::scope::scoped_by_push;
+use super::snapshot::AssetsPart;
 use super::{ContextModel, FlowRunContext, Frame, Ledger, Policy, Scope};
 use crate::asset::Asset;
 use crate::definition::{TaskDefinition, TaskOptions};
@@ -110,6 +111,40 @@ impl AssetContext {
     /// The context of a task run that reads and makes nothing.
     fn of_plain_task(task_run_id: TaskRunId) -> Self {
         Self(Arc::new(AssetData { task_run_id: Some(task_run_id), ..AssetData::default() }))
+    }
+
+    /// What the run has said so far about the assets that it makes, by their keys.
+    pub(crate) fn materialization_metadata(&self) -> BTreeMap<String, Map<String, Value>> {
+        let metadata = self.0.materialization_metadata.lock();
+        metadata.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// As a snapshot has it.
+    pub(super) fn to_part(&self) -> AssetsPart {
+        let data = &*self.0;
+        let metadata = data.materialization_metadata.lock().unwrap_or_else(PoisonError::into_inner);
+        AssetsPart {
+            direct_asset_dependencies: data.direct_asset_dependencies.clone(),
+            downstream_assets: data.downstream_assets.clone(),
+            upstream_assets: data.upstream_assets.clone(),
+            materialized_by: data.materialized_by.clone(),
+            task_run_id: data.task_run_id,
+            materialization_metadata: metadata.clone(),
+            copy_to_child_ctx: data.copy_to_child_ctx,
+        }
+    }
+
+    /// As a snapshot had it.
+    pub(super) fn from_part(part: &AssetsPart) -> Self {
+        Self(Arc::new(AssetData {
+            direct_asset_dependencies: part.direct_asset_dependencies.clone(),
+            downstream_assets: part.downstream_assets.clone(),
+            upstream_assets: part.upstream_assets.clone(),
+            materialized_by: part.materialized_by.clone(),
+            task_run_id: part.task_run_id,
+            materialization_metadata: Mutex::new(part.materialization_metadata.clone()),
+            copy_to_child_ctx: part.copy_to_child_ctx,
+        }))
     }
 
     /// A materializing run carries on what it makes; any other carries on what it has read.

@@ -15,7 +15,7 @@ use crate::definition::{FlowDefinition, FlowOptions};
 use crate::id::{FlowRunId, TaskRunId};
 use crate::names::random_flow_run_name;
 use crate::parameters::Parameters;
-use crate::record::RunTags;
+use crate::record::{DynamicKey, RunName, RunTags};
 use crate::runner::Cancellation;
 use crate::secret::Secrets;
 use crate::stack;
@@ -70,12 +70,31 @@ pub(crate) struct FlowRunData {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StandIn {
     pub(crate) id: TaskRunId,
-    /// The number of this call among the calls of the same flow.
-    pub(crate) count: u32,
+    /// The number of this call among the calls of the same flow; `None` where others may count as well, because the flow
+    /// run that calls is also in another process.
+    pub(crate) count: Option<u32>,
     pub(crate) flow_run_id: FlowRunId,
     /// Which attempt of that.
     pub(crate) run_count: u32,
     pub(crate) parent: Option<TaskRunId>,
+}
+
+impl StandIn {
+    /// Its name: that of the flow, and which call of it this is.
+    pub(crate) const fn name<'a>(&self, flow_name: &'a str) -> RunName<'a> {
+        match self.count {
+            Some(count) => RunName::Numbered(flow_name, count),
+            None => RunName::Derived(flow_name, self.id),
+        }
+    }
+
+    /// What tells it from the other runs of its flow run.
+    pub(crate) const fn dynamic_key(&self) -> DynamicKey {
+        match self.count {
+            Some(count) => DynamicKey::Counter(count),
+            None => DynamicKey::Random(self.id),
+        }
+    }
 }
 
 impl FlowRunData {

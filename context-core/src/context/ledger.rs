@@ -19,6 +19,8 @@ use crate::runner::{AbortHandle, Interruptible, Runner};
 pub(crate) struct Ledger {
     client: Client,
     runner: Runner,
+    /// True if the flow run is driven in another process.
+    detached: bool,
     /// By the address of the flow's definition.
     subflow_calls: Mutex<HashMap<usize, u32>>,
     submissions: Submissions,
@@ -32,11 +34,17 @@ impl Ledger {
         Self {
             client,
             runner,
+            detached: false,
             subflow_calls: Mutex::default(),
             submissions: Submissions::default(),
             has_assets: AtomicBool::new(false),
             assets: Mutex::default(),
         }
+    }
+
+    /// The ledger of a flow run that is driven in another process.
+    pub(crate) fn detached(client: Client, runner: Runner) -> Self {
+        Self { detached: true, ..Self::new(client, runner) }
     }
 
     /// A ledger for the next attempt of the same run.
@@ -53,13 +61,16 @@ impl Ledger {
         &self.runner
     }
 
-    /// The number of this call among the calls of the same flow, from 0.
-    pub(crate) fn count_subflow(&self, flow: &'static FlowDefinition) -> u32 {
+    /// The number of this call among the calls of the same flow, from 0; `None` if calls are counted elsewhere.
+    pub(crate) fn count_subflow(&self, flow: &'static FlowDefinition) -> Option<u32> {
+        if self.detached {
+            return None;
+        }
         let mut calls = lock(&self.subflow_calls);
         let count = calls.entry(std::ptr::from_ref(flow).addr()).or_default();
         let this = *count;
         *count += 1;
-        this
+        Some(this)
     }
 
     /// The runs that were submitted and have not ended.

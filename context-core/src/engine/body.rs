@@ -7,6 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::glue::{CarriesRunError, Fallible, Glue};
+use super::remote::RemoteFn;
 use super::submit::{ArgumentList, FlowCaller, OwnedCall, Submitter};
 use crate::definition::{FlowDefinition, TaskDefinition};
 use crate::parameters::ParameterSink;
@@ -14,8 +15,9 @@ use crate::state::Failure;
 
 pub(super) use probes::Bound;
 pub use probes::{
-    CopiedArguments, CopyProbe, LocalArguments, LocalFuture, MovedArguments, SendArguments,
-    SendFuture, SendProbe,
+    CopiedArguments, CopyProbe, LeaveProbe, LeavingArguments, LeavingFuture, LocalArguments,
+    LocalFuture, MovedArguments, SendArguments, SendFuture, SendProbe, StayingArguments,
+    StayingFuture,
 };
 
 /// A function with its arguments.
@@ -253,6 +255,11 @@ pub trait TaskFn<Args>: Sized + 'static {
     fn submitter() -> Submitter<Self, Args>
     where
         Args: ArgumentList;
+
+    /// How it is run in another process, if it can be.
+    fn remote() -> Option<RemoteFn<Args, Self::Value>>;
+    /// Starts the function for another process; `None` if it must stay on the thread that calls it.
+    fn attempt_for_another(arguments: Args) -> Option<Attempt<Self::Output>>;
 
     /// How the arguments can be copied, if they can.
     fn copies() -> CopyOf<Args>;

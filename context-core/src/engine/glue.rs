@@ -18,6 +18,10 @@ pub enum Verdict {
     Failed(Failure),
     /// The value is the state that the run ends in, or is made of the states of other runs.
     Returned(Box<State>),
+    /// There is no value: the process that made the attempt is gone.
+    Lost(String),
+    /// There is no value: the attempt could not begin where it was to be made.
+    Refused(String),
     /// The value holds futures of runs that have not ended.
     Unfinished(Vec<Arc<dyn Upstream>>),
 }
@@ -45,6 +49,8 @@ impl fmt::Debug for Verdict {
         match self {
             Self::Failed(failure) => f.debug_tuple("Failed").field(failure).finish(),
             Self::Returned(state) => f.debug_tuple("Returned").field(state).finish(),
+            Self::Refused(reason) => f.debug_tuple("Refused").field(reason).finish(),
+            Self::Lost(message) => f.debug_tuple("Lost").field(message).finish(),
             Self::Unfinished(runs) => write!(f, "Unfinished({} runs)", runs.len()),
         }
     }

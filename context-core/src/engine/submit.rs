@@ -29,6 +29,8 @@ use crate::id::TaskRunId;
 use crate::record::TaskInputs;
 use crate::state::{MissingContext, State};
 
+pub(super) use owned::AttemptFuture;
+
 pub use arguments::{ArgumentList, EachInput, IntoInputs, IntoMapInputs};
 pub use probe::{MayCall, MayNotCall, MayNotSubmit, MaySubmit, SubmitProbe};
 

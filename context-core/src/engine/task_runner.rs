@@ -3,6 +3,8 @@
 //! [`ConcurrentTaskRunner`] uses the runtime of the flow, as a flow without a task runner does, and can limit how many
 //! runs are on their way at once. [`ThreadPoolTaskRunner`] has threads of its own. Neither knows what it runs.
 
+#[cfg(unix)]
+mod process_pool;
 mod thread_pool;
 
 use std::fmt;
@@ -10,7 +12,14 @@ use std::sync::Arc;
 
 use crate::runner::{Placed, Slots};
 
-pub use crate::runner::{AbortHandle, RemoteRun, SubmittedRun, TaskRunner};
+pub use crate::runner::{
+    AbortHandle, NotRemote, RemoteAttempts, RemoteFailure, RemoteFuture, RemoteRun, RemoteValue,
+    SubmittedRun, TaskRunner,
+};
+#[cfg(unix)]
+pub use process_pool::ProcessPoolTaskRunner;
+#[cfg(unix)]
+pub(crate) use process_pool::serve_if_asked;
 pub use thread_pool::ThreadPoolTaskRunner;
 
 /// Runs submitted runs on the runtime of their flow; plain functions on its threads for blocking work.

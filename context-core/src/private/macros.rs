@@ -75,7 +75,7 @@ macro_rules! __task_fn {
     (
         $visibility:vis $mode:ident fn $handle:tt $([$($generics:tt)*])?
         ($($name:tt: $type:ty = $recorded:literal),*) -> $output:ty as $value:ident
-        $(, $kept:ident)? $([$($bounds:tt)*])? $body:block $($more:tt)*
+        $(, $kept:ident)? $(; $stays:ident)? $([$($bounds:tt)*])? $body:block $($more:tt)*
     ) => {
         #[allow(dead_code, clippy::too_many_arguments)]
         impl $handle {
@@ -125,10 +125,51 @@ macro_rules! __task_fn {
                     (&&$crate::engine::SubmitProbe::<$handle, ($($type,)*)>::new()).submitter()
                 }
 
+                fn attempt_for_another(
+                    ($($name,)*): ($($type,)*)
+                ) -> ::core::option::Option<$crate::private::Attempt<$output>> {
+                    $crate::private::attempt!(for_another $mode ($($name),*) $body)
+                }
+
+                fn remote() -> ::core::option::Option<
+                    $crate::engine::RemoteFn<($($type,)*), $crate::private::$value<$output>>,
+                > {
+                    $crate::private::remote_fn! {
+                        ($($type,)*), $crate::private::$value<$output> $(, $stays)?
+                    }
+                }
+
                 $($more)*
             }
+
+            $crate::private::remote_task! { $handle [$([$($generics)*])?] ($($type),*) }
         };
     };
+}
+
+/// How a task is run in another process, if it can be. `stays` says that it cannot: a type has a lifetime, and of that
+/// nothing can be asked.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __remote_fn {
+    ($arguments:ty, $value:ty) => {
+        (&&$crate::engine::RemoteProbe::<$arguments, $value>::new()).remote()
+    };
+    ($arguments:ty, $value:ty, stays) => {
+        ::core::option::Option::None
+    };
+}
+
+/// Lets other processes find a task. One with generic parameters is many functions, and none of them has a name.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __remote_task {
+    ($handle:tt [] ($($type:ty),*)) => {
+        $crate::private::inventory::submit! {
+            $crate::engine::RemoteTask::of::<$handle, ($($type,)*)>()
+        }
+    };
+    ($handle:tt $generics:tt $types:tt) => {};
 }
 
 /// What the handle of a flow offers, and how core runs the flow: `pub Blocking fn crawl(x: u8 = "x") -> u8 as Whole { body }`.
@@ -240,6 +281,12 @@ macro_rules! __map {
 macro_rules! __attempt {
     (Asynchronous ($($name:tt),*) $body:block) => {
         (&&$crate::engine::SendProbe::new($body)).start_async()
+    };
+    (for_another Asynchronous ($($name:tt),*) $body:block) => {
+        (&&$crate::engine::LeaveProbe::new($body)).leave_async()
+    };
+    (for_another Blocking ($($name:tt),*) $body:block) => {
+        (&&$crate::engine::LeaveProbe::of_call(($($name,)*), |($($name,)*)| $body)).leave_blocking()
     };
     (Blocking ($($name:tt),*) $body:block) => {
         (&&$crate::engine::SendProbe::of_call(($($name,)*), |($($name,)*)| $body)).start_blocking()

@@ -120,6 +120,18 @@ impl Client {
         self.0.as_ref()?.server.as_ref()
     }
 
+    /// The same client with `recorder` in place of all recorders: what is recorded is told elsewhere.
+    pub(crate) fn told_by(&self, recorder: Arc<dyn Recorder>) -> Self {
+        let interest = recorder.interest();
+        let list = vec![recorder];
+        Self(Some(Arc::new(Recorders { interest, list, ..self.recorders() })))
+    }
+
+    /// What the recorders want.
+    pub(crate) fn interest(&self) -> Interest {
+        self.0.as_ref().map_or(Interest::ENDS, |recorders| recorders.interest)
+    }
+
     /// The client of runs under `settings`, where no client was entered: that of the process, with the server that the
     /// settings name. If that cannot be used, flow runs do not begin, and say why.
     pub(crate) fn under(settings: &Settings) -> Self {

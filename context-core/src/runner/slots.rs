@@ -184,7 +184,7 @@ mod tests {
     use tokio::sync::Notify;
 
     use super::super::place::{Placed, note_wait};
-    use super::super::task_runner::{BoxedRun, RemoteRun, Work};
+    use super::super::task_runner::{BoxedRun, NotRemote, RemoteAttempts, Work};
     use super::*;
     use crate::clock::Timestamp;
     use crate::id::TaskRunId;
@@ -236,8 +236,16 @@ mod tests {
             self.note("run");
         }
 
-        fn remote(&self) -> Option<RemoteRun> {
-            None
+        fn into_remote(
+            self: Box<Self>,
+            _: Arc<dyn RemoteAttempts>,
+        ) -> Result<BoxedRun, (Box<dyn Work>, NotRemote)> {
+            let not = NotRemote { task: "noted".to_owned(), reason: "it stays".to_owned() };
+            Err((self, not))
+        }
+
+        fn refuse(self: Box<Self>, _: String) {
+            self.note("refused");
         }
     }
 

@@ -93,8 +93,13 @@ pub(crate) trait Work: Send {
     fn into_future(self: Box<Self>) -> BoxedRun;
     /// Runs a plain function on this thread.
     fn run_here(self: Box<Self>);
-    /// The run as data, if it can be had.
-    fn remote(&self) -> Option<RemoteRun>;
+    /// The run as a future whose attempts are made elsewhere, or the run itself and why that cannot be.
+    fn into_remote(
+        self: Box<Self>,
+        attempts: Arc<dyn RemoteAttempts>,
+    ) -> Result<BoxedRun, (Box<dyn Work>, NotRemote)>;
+    /// Ends the run, which cannot be run.
+    fn refuse(self: Box<Self>, reason: String);
 }
 
 /// A run as a future that publishes its own end.
@@ -131,10 +136,25 @@ impl SubmittedRun {
         self.work.blocks()
     }
 
-    /// The run as data, for a task runner whose runs are in other processes. `None` if the run cannot leave the process;
-    /// then it must be run here. No run can leave it yet.
-    pub fn remote(&self) -> Option<RemoteRun> {
-        self.work.remote()
+    /// The run as a future whose attempts are made by `attempts`, in other processes. Everything else stays here: the
+    /// run's states and hooks, its retries, timeout, cache and transaction. To drop the future is to cancel the run.
+    ///
+    /// # Errors
+    ///
+    /// If the run cannot leave the process: its arguments or its value are not `Serialize` and `DeserializeOwned`, or the
+    /// task has generic parameters. The run is given back: it can be run here, or [refused](Self::refuse).
+    pub fn into_remote(
+        self,
+        attempts: Arc<dyn RemoteAttempts>,
+    ) -> Result<RemoteFuture, (Self, NotRemote)> {
+        let Self { work, runtime, submitter } = self;
+        let refused = work.into_remote(attempts);
+        refused.map_err(|(work, reason)| (Self { work, runtime, submitter }, reason))
+    }
+
+    /// Ends the run as `Failed`, because it cannot be run for this `reason`.
+    pub fn refuse(self, reason: impl Into<String>) {
+        self.work.refuse(reason.into());
     }
 
     /// Runs it on the runtime of its flow, a plain function on a thread where it may block.
@@ -183,18 +203,102 @@ impl fmt::Debug for SubmittedRun {
     }
 }
 
-/// A submitted run as data: what another process needs to run it.
-#[derive(Clone, Debug)]
+/// A run as a future that gives nothing: the run publishes its own end.
+pub type RemoteFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Who makes the attempts of runs elsewhere.
+pub trait RemoteAttempts: Send + Sync + 'static {
+    /// Makes one attempt, and gives what came of it. Called with the context of the attempt in force. To drop the future is
+    /// to abort the attempt, wherever it is.
+    fn attempt(
+        self: Arc<Self>,
+        run: RemoteRun,
+    ) -> Pin<Box<dyn Future<Output = Result<RemoteValue, RemoteFailure>> + Send>>;
+}
+
+/// An attempt as data: what another process of this program needs to make it. It holds secrets.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct RemoteRun {
     /// The run.
     pub task_run_id: TaskRunId,
-    /// The task, as the registry knows it.
+    /// The task, as the registry knows it: `fetch-1a2b3c4d`.
     pub task_key: String,
-    /// The arguments, by name.
-    pub parameters: serde_json::Value,
-    /// What surrounds the run.
-    pub context: serde_json::Value,
+    /// The module that the task is in, which tells tasks of one key apart.
+    pub module: &'static str,
+    /// The arguments by name: a JSON object.
+    pub parameters: String,
+    /// What surrounds the attempt: a snapshot, as JSON.
+    pub context: String,
+}
+
+impl RemoteRun {
+    pub(crate) const fn new(
+        task_run_id: TaskRunId,
+        task_key: String,
+        module: &'static str,
+        parameters: String,
+        context: String,
+    ) -> Self {
+        Self { task_run_id, task_key, module, parameters, context }
+    }
+}
+
+impl fmt::Debug for RemoteRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteRun")
+            .field("task_run_id", &self.task_run_id)
+            .field("task_key", &self.task_key)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an attempt elsewhere has given.
+#[derive(Clone, Debug)]
+pub struct RemoteValue {
+    /// The value, as JSON.
+    pub value: String,
+    /// What it has said about the assets that it makes, by their keys: a JSON object of objects.
+    pub asset_metadata: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Why an attempt elsewhere has given no value.
+#[derive(Clone, Debug)]
+pub enum RemoteFailure {
+    /// The function has returned an error.
+    Failed {
+        /// The error's type, without its path.
+        type_name: String,
+        /// The error's text.
+        message: String,
+        /// The texts of what caused it, outermost first.
+        causes: Vec<String>,
+    },
+    /// The function has panicked.
+    Panicked {
+        /// What with.
+        message: String,
+    },
+    /// It is not known how far it came: the process is gone.
+    Lost {
+        /// What is known.
+        message: String,
+    },
+    /// It could not begin.
+    Refused {
+        /// Why.
+        message: String,
+    },
+}
+
+/// Why a run cannot leave the process.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("task `{task}` cannot run in another process: {reason}")]
+pub struct NotRemote {
+    /// The task.
+    pub task: String,
+    /// What is in the way.
+    pub reason: String,
 }
 
 /// The means to abort one submitted run: it ends as `Cancelled`, at its next suspension if it has begun.

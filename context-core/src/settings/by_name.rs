@@ -10,7 +10,7 @@ use super::error::{SettingPlace, SettingSource, SettingsError};
 use super::into::IntoSetting;
 use super::reader::{Found, Said, take};
 use super::table::{Row, TABLE, Values};
-use super::{Inner, Settings};
+use super::{Inner, Settings, environment};
 use crate::secret::Secrets;
 
 /// The row of a setting, by the name of its variable, an older name, or its path.
@@ -127,6 +127,31 @@ impl Settings {
     /// ```
     pub fn get(&self, name: &str, secrets: Secrets) -> Result<Option<String>, SettingsError> {
         Ok(self.text_of(known(name)?, secrets))
+    }
+
+    /// True if there is a setting of this name, and it is a secret.
+    pub(crate) fn is_secret(name: &str) -> bool {
+        row(name).is_some_and(|row| row.is_secret)
+    }
+
+    /// The settings that these variables make, and nothing else but where the user's home is.
+    ///
+    /// # Errors
+    ///
+    /// If one of them is no setting, or has a value that is not allowed.
+    pub(crate) fn of_variables(
+        profile: &str,
+        variables: &[(&str, String)],
+    ) -> Result<Self, SettingsError> {
+        variables.iter().try_for_each(|(name, _)| known(name).map(drop))?;
+        let (settings, problems) = Self::from_source(|name| match name {
+            "HOME" | "USERPROFILE" | "SSL_CERT_FILE" => environment(name),
+            "PREFECT_PROFILE" => Some(profile.to_owned()),
+            _ => variables.iter().find(|(known, _)| *known == name).map(|(_, text)| text.clone()),
+        });
+        // What is doubtful was told where it was set.
+        let wrong = |problem: &SettingsError| !matches!(problem, SettingsError::Doubtful { .. });
+        problems.into_iter().find(wrong).map_or(Ok(settings), Err)
     }
 
     /// A copy with another value of a setting. An empty text means its default.

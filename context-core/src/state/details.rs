@@ -1,13 +1,14 @@
 //! State details: what a state says beside its type, name and message.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::id::{FlowRunId, TaskRunId};
 
 /// What a state says beside its type, name and message, under Prefect's names.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct StateDetails {
     /// The flow run it belongs to.
     pub flow_run_id: Option<FlowRunId>,
@@ -48,7 +49,7 @@ pub struct StateDetails {
 }
 
 /// Under which keys a server keeps what a pause asks for, and what it was given.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunInputKeyset {
     /// What is said to whoever is asked.
     pub description: String,

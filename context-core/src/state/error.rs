@@ -174,6 +174,14 @@ pub enum RunErrorKind {
         /// The flow or task.
         run: &'static str,
     },
+    /// The task runner cannot run it.
+    #[error("`{run}` cannot run where its task runner wants it to: {reason}")]
+    Refused {
+        /// The task.
+        run: &'static str,
+        /// What is in the way.
+        reason: String,
+    },
     /// A future was awaited by reference and gave its value; there is no other.
     #[error(
         "the future of task run {task_run_id} has given its value already; clone the future before awaiting it by reference"

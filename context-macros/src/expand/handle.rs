@@ -125,6 +125,7 @@ fn function(run: &Run, handle: &Ident) -> TokenStream {
     let output = &run.output.ty;
     let value = if run.output.fallible { quote!(Success) } else { quote!(Whole) };
     let unkept = (!parts::may_be_kept(run)).then(|| quote!(, unkept));
+    let stays = (run.kind.is_task() && !parts::may_leave(run)).then(|| quote!(; stays));
     let body_call = body_call(run, handle);
     let duplicate = run.setting("retries").map(|_| {
         let (names, arguments) = (parts::names(run), parts::argument_types(run));
@@ -137,7 +138,7 @@ fn function(run: &Run, handle: &Ident) -> TokenStream {
     });
     quote! {
         #private::#kind! {
-            #vis #mode fn #handle #params (#(#parameters),*) -> #output as #value #unkept #bounds
+            #vis #mode fn #handle #params (#(#parameters),*) -> #output as #value #unkept #stays #bounds
             { #body_call }
             #duplicate
         }

@@ -139,6 +139,12 @@ pub(super) fn may_be_kept(run: &Run) -> bool {
     !has_lifetimes(run.output.ty.clone())
 }
 
+/// True if core may ask whether the arguments and the output can go to another process; see [`may_be_kept`].
+pub(super) fn may_leave(run: &Run) -> bool {
+    let mut parameters = run.parameters.iter();
+    may_be_kept(run) && parameters.all(|parameter| !has_lifetimes(parameter.ty.to_token_stream()))
+}
+
 /// How core sees the output, for callers that know its type.
 fn glue(run: &Run) -> TokenStream {
     let private = &run.paths.private;

@@ -7,8 +7,7 @@ use crate::clock::Timestamp;
 use crate::definition::RetryDelay;
 use crate::parameters::Parameters;
 use crate::record::{
-    Client, DynamicKey, FlowRunEvent, Retries, RetryDelays, RunEvent, RunName, TaskInputs,
-    TaskRunEvent,
+    Client, FlowRunEvent, Retries, RetryDelays, RunEvent, TaskInputs, TaskRunEvent,
 };
 use crate::state::State;
 
@@ -108,11 +107,11 @@ impl FlowRunContext {
         let meta = definition.meta();
         TaskRunEvent {
             id: stand_in.id,
-            name: RunName::Numbered(flow_name, stand_in.count),
+            name: stand_in.name(flow_name),
             task_name: flow_name,
             task_key: (meta.name, meta.short_hash()),
             task_version: Some(definition.version()),
-            dynamic_key: DynamicKey::Counter(stand_in.count),
+            dynamic_key: stand_in.dynamic_key(),
             flow_run_id: Some(stand_in.flow_run_id),
             parent: stand_in.parent,
             child_flow_run_id: Some(self.id()),

@@ -127,6 +127,82 @@ impl<R, A, F: FnOnce(A) -> R> LocalArguments<R> for SendProbe<(A, F)> {
     }
 }
 
+/// Asks whether an attempt may be made by a process that has not called it. Named only by expansions.
+///
+/// As [`SendProbe`], where a function that must stay on its thread is no mistake.
+#[expect(missing_debug_implementations, reason = "probes live for one expression")]
+pub struct LeaveProbe<T>(SendProbe<T>);
+
+impl<T> LeaveProbe<T> {
+    /// A probe of a future.
+    pub const fn new(subject: T) -> Self {
+        Self(SendProbe::new(subject))
+    }
+}
+
+impl<A, F> LeaveProbe<(A, F)> {
+    /// A probe of a plain function with its arguments. The bound tells the compiler what a closure takes.
+    pub const fn of_call<R>(arguments: A, function: F) -> Self
+    where
+        F: FnOnce(A) -> R,
+    {
+        Self(SendProbe::of_call(arguments, function))
+    }
+}
+
+/// A future that may move between threads.
+pub trait LeavingFuture<R> {
+    /// The attempt.
+    fn leave_async(&self) -> Option<Attempt<R>>;
+}
+
+impl<R, F: Future<Output = R> + Send + 'static> LeavingFuture<R> for &LeaveProbe<F> {
+    fn leave_async(&self) -> Option<Attempt<R>> {
+        Some(Attempt::Async(Box::pin(self.0.take())))
+    }
+}
+
+/// A future that may not.
+pub trait StayingFuture<R> {
+    /// There is none.
+    fn leave_async(&self) -> Option<Attempt<R>>;
+}
+
+impl<R, F: Future<Output = R>> StayingFuture<R> for LeaveProbe<F> {
+    fn leave_async(&self) -> Option<Attempt<R>> {
+        None
+    }
+}
+
+/// Arguments that may move to another thread.
+pub trait LeavingArguments<R> {
+    /// The attempt.
+    fn leave_blocking(&self) -> Option<Attempt<R>>;
+}
+
+impl<R, A, F> LeavingArguments<R> for &LeaveProbe<(A, F)>
+where
+    A: Send + 'static,
+    F: FnOnce(A) -> R + Send + 'static,
+{
+    fn leave_blocking(&self) -> Option<Attempt<R>> {
+        let (arguments, function) = self.0.take();
+        Some(Attempt::Blocking(Box::new(move || function(arguments))))
+    }
+}
+
+/// Arguments that may not.
+pub trait StayingArguments<R> {
+    /// There is none.
+    fn leave_blocking(&self) -> Option<Attempt<R>>;
+}
+
+impl<R, A, F: FnOnce(A) -> R> StayingArguments<R> for LeaveProbe<(A, F)> {
+    fn leave_blocking(&self) -> Option<Attempt<R>> {
+        None
+    }
+}
+
 /// What is reported where a function that stays on its thread is to be moved to another.
 pub(in crate::engine) struct Bound<T>(PhantomData<T>);
 

@@ -16,8 +16,7 @@ use crate::context::{FlowRunContext, Frame, Interlude, StandIn};
 use crate::engine::machine::{Input, Then};
 use crate::id::FlowRunId;
 use crate::record::{
-    Decision, Held, NewFlowRun, NewStandIn, OrchestrationError, Orchestrator, Origin, RunName,
-    RunTags,
+    Decision, Held, NewFlowRun, NewStandIn, OrchestrationError, Orchestrator, Origin, RunTags,
 };
 use crate::runner::{self, Cancellation, Cancelled};
 use crate::state::{RunError, RunErrorKind, State};
@@ -314,9 +313,9 @@ fn new_stand_in(flow: &FlowTarget, stand_in: StandIn, flow_name: &str) -> NewSta
     let meta = flow.definition.meta();
     NewStandIn {
         id: stand_in.id,
-        name: RunName::Numbered(flow_name, stand_in.count).to_string(),
+        name: stand_in.name(flow_name).to_string(),
         task_key: format!("{}-{}", meta.name, meta.short_hash()),
-        dynamic_key: stand_in.count.to_string(),
+        dynamic_key: stand_in.dynamic_key().to_string(),
         flow_run_id: stand_in.flow_run_id,
         parent: stand_in.parent,
     }

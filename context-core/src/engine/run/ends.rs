@@ -43,14 +43,18 @@ pub(in crate::engine) enum Judged {
 impl Fault {
     /// The state in which a condition sees the run.
     pub(in crate::engine) fn seen_by_condition(&self, now: Timestamp) -> State {
-        let state = State::new(StateType::Failed, now);
+        let crashed = self.error.is_crashed();
+        let ended = if crashed { StateType::Crashed } else { StateType::Failed };
+        let state = State::new(ended, now);
         let text = match self.error.kind() {
             RunErrorKind::Failed { failure, .. } => &failure.message,
             _ => &self.message,
         };
-        state
-            .with_message(format!("Task run encountered unexpected exception: {text}"))
-            .with_error(self.error.clone())
+        let message = match crashed {
+            true => text.clone(),
+            false => format!("Task run encountered unexpected exception: {text}"),
+        };
+        state.with_message(message).with_error(self.error.clone())
     }
 
     /// What the machine is told if there is to be another attempt after `delay`.
@@ -153,6 +157,10 @@ impl Run {
         match verdict {
             Verdict::Failed(failure) => Judged::Fault(self.failed(failure)),
             Verdict::Returned(state) => self.judge_state(state),
+            Verdict::Lost(message) => Judged::Fault(self.lost(message)),
+            Verdict::Refused(reason) => {
+                Judged::Rejected(RunErrorKind::Refused { run: self.function(), reason }.into())
+            }
             Verdict::Unfinished(runs) => {
                 let message = format!("{0}/{0} states are not final.", runs.len());
                 self.judge_state(Box::new(State::failed(message)))
@@ -197,6 +205,14 @@ impl Run {
         };
         let error = RunErrorKind::Failed { run: self.describe(), failure }.into();
         Fault { name: None, message, returned: None, error, raises: false }
+    }
+
+    /// An attempt whose process is gone: the run has crashed, unless it is tried again.
+    #[cold]
+    fn lost(&self, message: String) -> Fault {
+        let state = State::crashed(message.clone());
+        let error = RunErrorKind::Crashed { run: self.describe(), message: message.clone() }.into();
+        Fault { name: None, message, returned: Some(Box::new(state)), error, raises: true }
     }
 
     pub(in crate::engine) fn timed_out(&self) -> Fault {

@@ -1,7 +1,9 @@
 //! Submitted runs of a flow with a task runner: handed over to it once their inputs are there.
 
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::Poll;
 
 use super::ArgumentList;
 use super::owned::{Blocked, OfTask, Owned};
@@ -10,11 +12,15 @@ use super::waiting::Waiting;
 use crate::context::FlowRunContext;
 use crate::engine::blocking;
 use crate::engine::body::TaskFn;
+use crate::engine::call::Call;
+use crate::engine::glue::Glue;
+use crate::engine::remote::{self, RemoteBody, Remotely};
 use crate::engine::run::Run;
 use crate::id::TaskRunId;
 use crate::runner::{
-    AbortHandle, BoxedRun, Place, Relay, RemoteRun, SubmittedRun, TaskRunner, Work,
+    AbortHandle, BoxedRun, NotRemote, Place, Relay, RemoteAttempts, SubmittedRun, TaskRunner, Work,
 };
+use crate::state::{RunError, RunErrorKind};
 
 /// Hands `waiting`, which was created, to `task_runner`, now or when its inputs are there.
 pub(super) fn hand_over<H, Args>(
@@ -104,7 +110,47 @@ where
         publisher.publish_end::<OfTask<H>, Args>(&mut run, ended);
     }
 
-    fn remote(&self) -> Option<RemoteRun> {
-        None
+    fn into_remote(
+        self: Box<Self>,
+        attempts: Arc<dyn RemoteAttempts>,
+    ) -> Result<BoxedRun, (Box<dyn Work>, NotRemote)> {
+        let definition = H::definition();
+        match remote::prepare::<H, Args>(self.owned.arguments()) {
+            Ok(prepared) => {
+                let Self { run, publisher, .. } = *self;
+                Ok(remotely(run, prepared.by(attempts), publisher))
+            }
+            Err(reason) => {
+                let task = definition.meta().name.to_owned();
+                Err((self, NotRemote { task, reason }))
+            }
+        }
     }
+
+    fn refuse(self: Box<Self>, reason: String) {
+        let Self { mut run, publisher, .. } = *self;
+        let error = RunError::from(RunErrorKind::Refused { run: run.function(), reason });
+        run.reject_with(&error);
+        publisher.publish_unready((run, error));
+    }
+}
+
+/// Drives a run whose attempts are made elsewhere.
+fn remotely<T: Send + 'static>(
+    run: Run,
+    (body, glue): (RemoteBody<T>, Glue<Remotely<T>>),
+    publisher: Publisher<T>,
+) -> BoxedRun {
+    Box::pin(async move {
+        // Dropped after the call: whoever waits is told after the run has ended for the recorder.
+        let publisher = publisher;
+        let mut call = Box::pin(Call::new(run, body, glue));
+        let ended =
+            poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll_run(cx))) {
+                Ok(polled) => polled.map(Ok),
+                Err(payload) => Poll::Ready(Err(payload)),
+            });
+        let ended = ended.await;
+        publisher.publish_as(call.as_mut().run_mut(), ended, remote::value);
+    })
 }

@@ -6,13 +6,11 @@ use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::task::JoinHandle;
-
 use crate::context::Context as Ambient;
 use crate::engine::body::{Attempt, Body, FlowFn, TaskFn};
 use crate::engine::glue::Glue;
 use crate::parameters::ParameterSink;
-use crate::runner::{Runner, carrying_place};
+use crate::runner::{BlockingWork, NoValue, Runner, carrying_place};
 
 /// What tasks and flows have in common once their arguments are owned.
 pub(super) trait Callable<Args>: 'static {
@@ -73,6 +71,11 @@ impl<C: Callable<Args>, Args> Owned<C, Args> {
         Self { arguments: Some(arguments), copy, callable: PhantomData }
     }
 
+    /// The arguments, for attempts elsewhere.
+    pub(super) const fn arguments(&self) -> Option<&Args> {
+        self.arguments.as_ref()
+    }
+
     fn is_repeatable(&self) -> bool {
         self.copy.is_some() || C::is_repeatable()
     }
@@ -105,13 +108,7 @@ impl<C: Callable<Args, Output: Send + 'static>, Args> Body for Awaited<C, Args> 
     }
 
     fn attempt(&mut self, last: bool) -> Option<Self::Attempt> {
-        Some(match self.0.start(last)? {
-            Attempt::Async(future) => AttemptFuture::Async(future),
-            Attempt::Blocking(function) => {
-                let function = carrying_place(Ambient::current().wrap_once(function));
-                AttemptFuture::Blocking(Runner::of_async_caller().spawn_blocking(function))
-            }
-        })
+        self.0.start(last).map(AttemptFuture::of)
     }
 }
 
@@ -138,16 +135,21 @@ impl<C: Callable<Args>, Args> Body for Blocked<C, Args> {
     }
 }
 
-pub(super) enum AttemptFuture<R> {
+pub(in crate::engine) enum AttemptFuture<R> {
     Async(Pin<Box<dyn Future<Output = R> + Send>>),
-    Blocking(JoinHandle<R>),
+    /// If it is dropped before the function has begun, it never begins; one that has begun cannot be interrupted.
+    Blocking(BlockingWork<R>),
 }
 
-impl<R> Drop for AttemptFuture<R> {
-    fn drop(&mut self) {
-        // A function that has not begun must not begin any more; one that has cannot be interrupted.
-        if let Self::Blocking(thread) = self {
-            thread.abort();
+impl<R: Send + 'static> AttemptFuture<R> {
+    /// A plain function runs on a thread where it may block.
+    pub(in crate::engine) fn of(attempt: Attempt<R>) -> Self {
+        match attempt {
+            Attempt::Async(future) => Self::Async(future),
+            Attempt::Blocking(function) => {
+                let function = carrying_place(Ambient::current().wrap_once(function));
+                Self::Blocking(Runner::of_async_caller().spawn_blocking(function))
+            }
         }
     }
 }
@@ -158,12 +160,10 @@ impl<R> Future for AttemptFuture<R> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
         match self.get_mut() {
             Self::Async(future) => future.as_mut().poll(cx),
-            Self::Blocking(thread) => match ready!(Pin::new(thread).poll(cx)) {
+            Self::Blocking(work) => match ready!(Pin::new(work).poll(cx)) {
                 Ok(value) => Poll::Ready(value),
-                Err(error) => match error.try_into_panic() {
-                    Ok(payload) => resume_unwind(payload),
-                    Err(_) => panic!("the runtime was shut down before the run began"),
-                },
+                Err(NoValue::Panic(payload)) => resume_unwind(payload),
+                Err(NoValue::Gone) => panic!("the runtime was shut down before the run began"),
             },
         }
     }

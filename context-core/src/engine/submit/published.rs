@@ -21,7 +21,7 @@ use crate::engine::call::Call;
 use crate::engine::future::Shared;
 use crate::engine::run::Run;
 use crate::runner::AbortHandle;
-use crate::state::{RunError, RunErrorKind, State, StateType, panic_message};
+use crate::state::{Failure, RunError, RunErrorKind, State, StateType, panic_message};
 
 /// Hands `waiting`, which was created, to the runner of its flow run.
 pub(super) fn spawn<H, Args>(waiting: Waiting<OfTask<H>, Args>, publisher: Publisher<H::Value>)
@@ -142,8 +142,18 @@ impl<T> Publisher<T> {
     ) where
         C: Valued<Args, Value = T>,
     {
-        let valued = ended
-            .and_then(|ended| catch_unwind(AssertUnwindSafe(|| outcome::<C, Args>(run, ended))));
+        self.publish_as(run, ended, C::value);
+    }
+
+    /// As `publish_end`, of an output whose value `value` takes out.
+    pub(super) fn publish_as<O>(
+        self,
+        run: &mut Run,
+        ended: thread::Result<Result<O, RunError>>,
+        value: fn(O) -> Result<T, Failure>,
+    ) {
+        let valued =
+            ended.and_then(|ended| catch_unwind(AssertUnwindSafe(|| outcome(run, ended, value))));
         let outcome = valued.unwrap_or_else(|payload| {
             // Changes nothing if the run has ended.
             run.crash(&*payload);

@@ -85,11 +85,12 @@ where
 }
 
 /// What came of a run that has ended: its value, or an error for whoever did not make the call.
-pub(super) fn outcome<C: Valued<Args>, Args>(
+pub(super) fn outcome<O, T>(
     run: &Run,
-    ended: Result<C::Output, RunError>,
-) -> Result<C::Value, RunError> {
-    C::value(ended?).map_err(|failure| failed(run, failure))
+    ended: Result<O, RunError>,
+    value: fn(O) -> Result<T, Failure>,
+) -> Result<T, RunError> {
+    value(ended?).map_err(|failure| failed(run, failure))
 }
 
 #[cold]
@@ -101,7 +102,7 @@ fn final_state<C: Valued<Args>, Args>(
     run: &mut Run,
     ended: Result<C::Output, RunError>,
 ) -> State<C::Value> {
-    let outcome = outcome::<C, Args>(run, ended);
+    let outcome = outcome(run, ended, C::value);
     let state = run.take_state().unwrap_or_else(|| {
         let ended = if outcome.is_ok() { StateType::Completed } else { StateType::Failed };
         State::new(ended, Timestamp::now())

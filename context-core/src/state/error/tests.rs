@@ -102,6 +102,14 @@ fn kinds() -> Vec<Row> {
             "start one",
         ),
         (RunErrorKind::NotRepeatable { run: "fetch" }, &["`fetch`"], "declare `retries`"),
+        (
+            RunErrorKind::Refused {
+                run: "fetch",
+                reason: "its argument `page` cannot be written as JSON".to_owned(),
+            },
+            &["`fetch`", "`page`"],
+            "cannot be written as JSON",
+        ),
         (RunErrorKind::AlreadyTaken { task_run_id }, &[ID], "clone the future"),
         (RunErrorKind::WouldBlock { task_run_id }, &[ID], "`.await` the future"),
         (
@@ -142,6 +150,7 @@ fn is_in_the_table(kind: &RunErrorKind) {
         | RunErrorKind::InvalidOption(_)
         | RunErrorKind::RunName { .. }
         | RunErrorKind::NotRepeatable { .. }
+        | RunErrorKind::Refused { .. }
         | RunErrorKind::AlreadyTaken { .. }
         | RunErrorKind::WouldBlock { .. }
         | RunErrorKind::WaitTimedOut { .. }
@@ -163,5 +172,5 @@ fn every_message_names_the_thing_and_says_what_to_do() {
         assert!(text.contains(advice), "{advice:?} is not said: {text}");
         assert!(!text.ends_with('.'), "it may stand in a sentence: {text}");
     }
-    assert_eq!(seen.len(), 22, "a row for each kind");
+    assert_eq!(seen.len(), 23, "a row for each kind");
 }

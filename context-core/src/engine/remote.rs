@@ -1,0 +1,479 @@
+//! Runs whose attempts are made in other processes of this program.
+//!
+//! Here is what both sides need of a task: its arguments as JSON there and back, and its value. The process that has called
+//! the task drives the run as ever, with a body that has each attempt made elsewhere ([`RemoteBody`]); the other one finds
+//! the function by its key and makes the attempt ([`start`]). Both are asked of the types where these are known, and what
+//! cannot be written and read is an error that says so.
+//!
+//! This module does not know how an attempt gets to another process.
+
+mod call;
+mod probe;
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use super::body::{Attempt, Body, TaskFn};
+use super::glue::{Glue, Verdict};
+use crate::context::{AssetContext, ContextModel as _, SerializedContext, TaskRunContext};
+use crate::definition::TaskDefinition;
+use crate::id::TaskRunId;
+use crate::parameters::ParameterSink;
+use crate::runner::{RemoteAttempts, RemoteFailure, RemoteRun, RemoteValue};
+use crate::secret::{self, Secrets};
+use crate::state::{Failure, RunError};
+
+pub use call::{CallError, SerializedCall};
+pub use probe::{MayLeave, MayNotLeave, RemoteProbe};
+
+/// How the arguments and the value of a task get to another process and back.
+pub struct RemoteFn<Args, V> {
+    pub(super) read: fn(&Named<'_>, &[&'static str]) -> Result<Args, String>,
+    pub(super) write_value: fn(&V) -> Result<String, String>,
+    pub(super) read_value: fn(&str) -> Result<V, String>,
+    pub(super) glue: fn() -> Glue<Remotely<V>>,
+}
+
+impl<Args, V> fmt::Debug for RemoteFn<Args, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RemoteFn(..)")
+    }
+}
+
+/// A task that other processes can find; submitted by the macros.
+#[derive(Clone, Copy)]
+pub struct RemoteTask {
+    definition: fn() -> &'static TaskDefinition,
+    start: Start,
+}
+
+/// Starts a function with arguments that are JSON.
+type Start = fn(&Named<'_>) -> Result<ErasedAttempt, String>;
+
+inventory::collect!(RemoteTask);
+
+impl RemoteTask {
+    /// The task with the handle `H`.
+    pub const fn of<H, Args>() -> Self
+    where
+        H: TaskFn<Args, Output: 'static, Value: 'static>,
+    {
+        Self { definition: H::definition, start: start_erased::<H, Args> }
+    }
+}
+
+impl fmt::Debug for RemoteTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RemoteTask").field((self.definition)().meta()).finish()
+    }
+}
+
+/// What came of an attempt whose types are not known here.
+pub(super) type ErasedOutcome = Result<String, RemoteFailure>;
+
+/// An attempt whose types are not known here.
+pub(super) enum ErasedAttempt {
+    Async(Pin<Box<dyn Future<Output = ErasedOutcome> + Send>>),
+    Blocking(Box<dyn FnOnce() -> ErasedOutcome + Send>),
+}
+
+fn start_erased<H, Args>(named: &Named<'_>) -> Result<ErasedAttempt, String>
+where
+    H: TaskFn<Args, Output: 'static, Value: 'static>,
+{
+    let definition = H::definition();
+    let Some(remote) = H::remote() else { return Err(cannot_leave(definition)) };
+    let arguments = (remote.read)(named, definition.meta().parameters)?;
+    let outcome = move |output| match H::value(output) {
+        Ok(value) => secret::included(|| (remote.write_value)(&value))
+            .map_err(|reason| RemoteFailure::Refused { message: format!("its value {reason}") }),
+        Err(failure) => Err(told(failure)),
+    };
+    let attempt = H::attempt_for_another(arguments).ok_or_else(|| cannot_leave(definition))?;
+    Ok(match attempt {
+        Attempt::Async(future) => {
+            ErasedAttempt::Async(Box::pin(Mapped { future, outcome: Some(outcome) }))
+        }
+        Attempt::Blocking(function) => {
+            ErasedAttempt::Blocking(Box::new(move || outcome(function())))
+        }
+    })
+}
+
+/// A future whose output is written. By hand: an `async` block would have to be `Send` with the output in it.
+struct Mapped<R, F> {
+    future: Pin<Box<dyn Future<Output = R> + Send>>,
+    outcome: Option<F>,
+}
+
+impl<R, F: FnOnce(R) -> ErasedOutcome + Unpin> Future for Mapped<R, F> {
+    type Output = ErasedOutcome;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ErasedOutcome> {
+        let this = self.get_mut();
+        let output = ready!(this.future.as_mut().poll(cx));
+        let outcome = this.outcome.take().expect("a future that is ready is not polled again");
+        Poll::Ready(outcome(output))
+    }
+}
+
+fn told(failure: Failure) -> RemoteFailure {
+    let mut causes = Vec::new();
+    let mut cause = failure.source.as_deref().and_then(|error| error.source());
+    while let Some(error) = cause {
+        causes.push(error.to_string());
+        cause = error.source();
+    }
+    let Failure { type_name, message, .. } = failure;
+    RemoteFailure::Failed { type_name: type_name.to_owned(), message, causes }
+}
+
+fn cannot_leave(definition: &TaskDefinition) -> String {
+    format!(
+        "all arguments of `{}` and its value must be `serde::Serialize` and `serde::Deserialize`, and own what they hold",
+        definition.meta().name
+    )
+}
+
+/// The tasks that other processes can find, by key and module.
+static TASKS: LazyLock<HashMap<(String, &'static str), &'static RemoteTask>> =
+    LazyLock::new(|| {
+        let tasks = inventory::iter::<RemoteTask>.into_iter();
+        tasks
+            .map(|task| {
+                let definition = (task.definition)();
+                ((definition.task_key(), definition.meta().module), task)
+            })
+            .collect()
+    });
+
+/// Starts the function of a task in this process, with arguments that come from another one.
+pub(super) fn start(
+    task_key: &str,
+    module: &str,
+    parameters: &str,
+) -> Result<ErasedAttempt, String> {
+    let task = found(task_key, module)?;
+    let named = Named::read(parameters)?;
+    (task.start)(&named)
+}
+
+fn found(task_key: &str, module: &str) -> Result<&'static RemoteTask, String> {
+    let task = TASKS.iter().find(|((key, at), _)| key == task_key && *at == module);
+    let Some((_, task)) = task else {
+        return Err(format!(
+            "this process has no task `{task_key}` in `{module}`: it is another program, or another version of it"
+        ));
+    };
+    Ok(task)
+}
+
+/// Arguments by name, as JSON.
+pub struct Named<'a>(HashMap<Cow<'a, str>, &'a RawValue>);
+
+impl<'a> Named<'a> {
+    fn read(text: &'a str) -> Result<Self, String> {
+        let read = serde_json::from_str(text);
+        read.map(Self).map_err(|error| format!("its arguments cannot be read: {error}"))
+    }
+
+    fn argument<T: DeserializeOwned>(&self, name: &str) -> Result<T, String> {
+        let Some(value) = self.0.get(name) else {
+            return Err(format!("it lacks the argument `{name}`"));
+        };
+        serde_json::from_str(value.get())
+            .map_err(|error| format!("its argument `{name}` cannot be read: {error}"))
+    }
+}
+
+impl fmt::Debug for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// A tuple of arguments that can be read from JSON.
+pub trait ReadArguments: Sized {
+    /// Reads them by their names.
+    ///
+    /// # Errors
+    ///
+    /// If one is missing, or cannot be read.
+    fn read(named: &Named<'_>, names: &[&'static str]) -> Result<Self, String>;
+}
+
+impl ReadArguments for () {
+    fn read(_: &Named<'_>, _: &[&'static str]) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+macro_rules! read_arguments {
+    ($($($argument:ident $index:tt),+;)+) => {$(
+        impl<$($argument: DeserializeOwned),+> ReadArguments for ($($argument,)+) {
+            fn read(named: &Named<'_>, names: &[&'static str]) -> Result<Self, String> {
+                Ok(($(named.argument::<$argument>(names.get($index).copied().unwrap_or_default())?,)+))
+            }
+        }
+    )+};
+}
+
+read_arguments! {
+    A 0;
+    A 0, B 1;
+    A 0, B 1, C 2;
+    A 0, B 1, C 2, D 3;
+    A 0, B 1, C 2, D 3, E 4;
+    A 0, B 1, C 2, D 3, E 4, F 5;
+    A 0, B 1, C 2, D 3, E 4, F 5, G 6;
+    A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7;
+    A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8;
+    A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9;
+    A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10;
+    A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11;
+}
+
+/// What an attempt elsewhere gives to the engine.
+pub type Remotely<V> = Result<V, RemoteError>;
+
+/// Why it gives no value.
+#[derive(Debug)]
+pub enum RemoteError {
+    /// The function has returned an error.
+    Failed(Failure),
+    /// The process is gone.
+    Lost(String),
+    /// The attempt could not begin.
+    Refused(String),
+    /// The engine has an error of its own.
+    Raised(RunError),
+}
+
+impl RemoteError {
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::Failed(failure) => failure,
+            Self::Lost(message) | Self::Refused(message) => {
+                Failure { type_name: "RemoteError", message, source: None }
+            }
+            Self::Raised(error) => Failure {
+                type_name: "RunError",
+                message: error.to_string(),
+                source: Some(Arc::new(error)),
+            },
+        }
+    }
+}
+
+/// The value, for whoever waits for the run.
+pub(super) fn value<V>(output: Remotely<V>) -> Result<V, Failure> {
+    output.map_err(RemoteError::into_failure)
+}
+
+/// What the engine knows about `Remotely<V>`, but for how it is kept.
+fn verdict<V>(output: &Remotely<V>) -> Result<(), Box<Verdict>> {
+    Err(Box::new(match output {
+        Ok(_) => return Ok(()),
+        Err(RemoteError::Failed(failure)) => Verdict::Failed(failure.clone()),
+        Err(RemoteError::Lost(message)) => Verdict::Lost(message.clone()),
+        Err(RemoteError::Refused(reason)) => Verdict::Refused(reason.clone()),
+        Err(RemoteError::Raised(error)) => Verdict::Refused(error.to_string()),
+    }))
+}
+
+/// A function whose attempts are made elsewhere, with its arguments as JSON.
+pub(super) struct RemoteBody<V> {
+    definition: &'static TaskDefinition,
+    parameters: String,
+    read_value: fn(&str) -> Result<V, String>,
+    attempts: Arc<dyn RemoteAttempts>,
+}
+
+/// A body, but for who makes the attempts, and what the engine knows of the output.
+pub(super) struct Prepared<V> {
+    definition: &'static TaskDefinition,
+    parameters: String,
+    read_value: fn(&str) -> Result<V, String>,
+    glue: Glue<Remotely<V>>,
+}
+
+/// What is needed to run `H` with `arguments` elsewhere, or why that cannot be.
+pub(super) fn prepare<H: TaskFn<Args>, Args>(
+    arguments: Option<&Args>,
+) -> Result<Prepared<H::Value>, String> {
+    let definition = H::definition();
+    let parameters = match arguments {
+        Some(arguments) => written::<H, Args>(arguments)?,
+        None => return Err(cannot_leave(definition)),
+    };
+    let remote = H::remote().ok_or_else(|| cannot_leave(definition))?;
+    Ok(Prepared { definition, parameters, read_value: remote.read_value, glue: (remote.glue)() })
+}
+
+/// The arguments of a task that another process can find, as JSON; or why that cannot be.
+fn written<H: TaskFn<Args>, Args>(arguments: &Args) -> Result<String, String> {
+    let definition = H::definition();
+    let meta = definition.meta();
+    if !TASKS.contains_key(&(definition.task_key(), meta.module)) {
+        return Err("it has generic parameters, so no other process can find it".to_owned());
+    }
+    if H::remote().is_none() {
+        return Err(cannot_leave(definition));
+    }
+    let parameters = secret::included(|| {
+        let mut sink = ParameterSink::new(usize::MAX);
+        H::encode(arguments, &mut sink);
+        sink.finish()
+    });
+    if let Some(name) = meta.parameters.iter().enumerate().find(|(at, _)| parameters.is_opaque(*at))
+    {
+        return Err(format!("its argument `{}` cannot be written as JSON", name.1));
+    }
+    Ok(parameters.as_json().to_owned())
+}
+
+impl<V> Prepared<V> {
+    /// The body whose attempts are made by `attempts`.
+    pub(super) fn by(
+        self,
+        attempts: Arc<dyn RemoteAttempts>,
+    ) -> (RemoteBody<V>, Glue<Remotely<V>>) {
+        let Self { definition, parameters, read_value, glue } = self;
+        (RemoteBody { definition, parameters, read_value, attempts }, glue)
+    }
+}
+
+impl<V> Body for RemoteBody<V> {
+    type Arguments = ();
+    type Attempt = RemoteAttempt<V>;
+
+    fn arguments(&self) -> Option<&()> {
+        Some(&())
+    }
+
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
+    fn attempt(&mut self, _: bool) -> Option<RemoteAttempt<V>> {
+        // The engine calls this in the attempt's context.
+        let run = TaskRunContext::get().map(|run| run.id());
+        let mut context = SerializedContext::of_current(Secrets::Included);
+        if let Some(assets) = AssetContext::get().filter(|it| !it.downstream_assets().is_empty()) {
+            context = context.with_asset_context(&assets);
+        }
+        let run = RemoteRun::new(
+            run.unwrap_or_else(|| TaskRunId::from(uuid::Uuid::nil())),
+            self.definition.task_key(),
+            self.definition.meta().module,
+            self.parameters.clone(),
+            context.to_json(),
+        );
+        let attempt = self.attempts.clone().attempt(run);
+        Some(RemoteAttempt { attempt, read_value: self.read_value })
+    }
+}
+
+/// An attempt that is made elsewhere.
+pub(super) struct RemoteAttempt<V> {
+    attempt: Pin<Box<dyn Future<Output = Result<RemoteValue, RemoteFailure>> + Send>>,
+    read_value: fn(&str) -> Result<V, String>,
+}
+
+impl<V> Future for RemoteAttempt<V> {
+    type Output = Remotely<V>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Remotely<V>> {
+        let this = self.get_mut();
+        let outcome = ready!(this.attempt.as_mut().poll(cx));
+        Poll::Ready(match outcome {
+            Ok(given) => {
+                note_assets(&given);
+                (this.read_value)(&given.value)
+                    .map_err(|reason| RemoteError::Refused(format!("its value {reason}")))
+            }
+            Err(failure @ RemoteFailure::Failed { .. }) => {
+                Err(RemoteError::Failed(failure_of(failure)))
+            }
+            // As if it had happened here.
+            Err(RemoteFailure::Panicked { message }) => {
+                std::panic::resume_unwind(Box::new(message))
+            }
+            Err(RemoteFailure::Lost { message }) => Err(RemoteError::Lost(message)),
+            Err(RemoteFailure::Refused { message }) => Err(RemoteError::Refused(message)),
+        })
+    }
+}
+
+/// A failure elsewhere as one of here.
+fn failure_of(failure: RemoteFailure) -> Failure {
+    match failure {
+        RemoteFailure::Failed { type_name, message, causes } => {
+            let source = Some(cause_of(&message, causes));
+            Failure { type_name: interned(&type_name), message, source }
+        }
+        RemoteFailure::Panicked { message }
+        | RemoteFailure::Lost { message }
+        | RemoteFailure::Refused { message } => {
+            Failure { type_name: "RemoteFailure", message, source: None }
+        }
+    }
+}
+
+/// What the attempt has said of the assets that it makes.
+fn note_assets(given: &RemoteValue) {
+    let Some(assets) = AssetContext::get().filter(|_| !given.asset_metadata.is_empty()) else {
+        return;
+    };
+    for (key, metadata) in &given.asset_metadata {
+        if let Err(error) = assets.add_asset_metadata(key, metadata.clone()) {
+            tracing::warn!("what another process has said of an asset is lost: {error}");
+        }
+    }
+}
+
+/// An error of another process.
+#[derive(Debug)]
+struct Cause {
+    text: String,
+    cause: Option<Box<Self>>,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Error for Cause {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_deref().map(|cause| -> &(dyn Error + 'static) { cause })
+    }
+}
+
+fn cause_of(message: &str, causes: Vec<String>) -> Arc<dyn Error + Send + Sync> {
+    let cause =
+        causes.into_iter().rev().fold(None, |cause, text| Some(Box::new(Cause { text, cause })));
+    Arc::new(Cause { text: message.to_owned(), cause })
+}
+
+/// The names of error types, which are those of one program: there are not many.
+fn interned(name: &str) -> &'static str {
+    static NAMES: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = names.iter().find(|known| **known == name) {
+        return known;
+    }
+    let leaked: &'static str = Box::leak(name.to_owned().into_boxed_str());
+    names.push(leaked);
+    leaked
+}
