@@ -106,6 +106,7 @@ pub(crate) struct RelayedTaskRun {
     retries: u32,
     delays: RelayedDelays,
     jitter: Option<f64>,
+    result: Option<Value>,
     state: RelayedState,
 }
 
@@ -197,6 +198,7 @@ impl From<&TaskRunEvent<'_>> for RelayedTaskRun {
                 RetryDelays::Doubling(delay) => RelayedDelays::Doubling(delay),
             },
             jitter: event.retries.jitter,
+            result: event.result.cloned(),
             state: event.state.into(),
         }
     }
@@ -372,6 +374,7 @@ impl RelayedTaskRun {
                 },
                 jitter: self.jitter,
             },
+            result: self.result.as_ref(),
             state: &state,
         });
     }

@@ -4,6 +4,8 @@
 //! named there are none, and what asks has to help itself. Answers are awaited as those of an
 //! [`Orchestrator`](super::Orchestrator): on any thread, and by async and blocking code.
 
+#![cfg_attr(not(feature = "server"), allow(dead_code, reason = "a server reads and gives it"))]
+
 use std::fmt::Debug;
 
 use serde_json::Value;

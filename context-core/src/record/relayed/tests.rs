@@ -61,6 +61,7 @@ fn with_task_run(f: impl FnOnce(&TaskRunEvent<'_>)) {
             delays: RetryDelays::Each(&[Duration::from_millis(20), Duration::from_secs(1)]),
             jitter: Some(0.5),
         },
+        result: Some(&json!({ "storage_key": "k" })),
         state: &state,
     });
 }
