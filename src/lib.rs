@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 
-pub use context_core::asset::{Asset, AssetKey, AssetKeyError, AssetProperties, IntoAsset};
+pub use context_core::asset::{
+    Asset, AssetKey, AssetKeyError, AssetProperties, AssetTemplate, AssetTemplateError, IntoAsset,
+    IntoAssetTemplate, asset, asset_fn,
+};
 pub use context_core::cache::{
     CacheKeyError, CachePolicy, KeyContext, default_policy, flow_parameters, inputs, no_cache,
     run_id, task_source,

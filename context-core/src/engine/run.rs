@@ -144,7 +144,7 @@ impl Run {
         presence: Presence<Frame>,
         attention: Attention,
     ) -> Self {
-        let wanted = definition.options().run_name().is_some()
+        let wanted = definition.options().reads_parameters()
             || attention.parameters
                 && Frame::with_client(presence.frame(), Client::wants_parameters);
         let keeps =

@@ -51,7 +51,7 @@ impl Run {
     /// Gives the run its parameters, once its inputs are there, if anybody wants them.
     pub(in crate::engine) fn resolve(&mut self, encode: &dyn Fn(&mut ParameterSink)) {
         let (meta, named) = match &self.target {
-            Target::Task(task) => (task.definition.meta(), task.options().run_name().is_some()),
+            Target::Task(task) => (task.definition.meta(), task.options().reads_parameters()),
             Target::Flow(flow) => (flow.definition.meta(), flow.options().run_name().is_some()),
         };
         if let Target::Task(task) = &self.target
@@ -145,7 +145,7 @@ impl Run {
         if self.machine.is_new() {
             self.create_at(now);
         }
-        match self.prepare(facts) {
+        match self.prepare(facts).and_then(|named| self.make_asset_keys().map(|()| named)) {
             Ok(false) => {}
             Ok(true) => {
                 if let Err(error) = self.take_name() {
@@ -232,6 +232,29 @@ impl Run {
             [one] => one.into_retry_delay(),
             several => several.into_retry_delay(),
         });
+    }
+
+    /// Makes the assets whose keys depend on parameters.
+    #[inline(always)]
+    fn make_asset_keys(&mut self) -> Result<(), RunError> {
+        match &self.target {
+            Target::Task(task) if task.options().has_asset_templates() => self.fill_in_assets(),
+            Target::Task(_) | Target::Flow(_) => Ok(()),
+        }
+    }
+
+    #[cold]
+    fn fill_in_assets(&mut self) -> Result<(), RunError> {
+        let Target::Task(task) = &mut self.target else { return Ok(()) };
+        let parameters = task.details.as_deref().map(|details| details.parameters.clone());
+        let made = task.options().fill_in_assets(&parameters.unwrap_or_default());
+        let made = made.map_err(|(template, source)| RunErrorKind::AssetKey {
+            run: task.definition.meta().name,
+            template,
+            source,
+        })?;
+        Arc::make_mut(task.details.get_or_insert_default()).run_assets = Some(Arc::new(made));
+        Ok(())
     }
 
     /// Makes the run's name. A callable may read the run's context, so the frame is there before the name is.

@@ -86,6 +86,15 @@ fn kinds() -> Vec<Row> {
             "the parameters are `url`",
         ),
         (
+            RunErrorKind::AssetKey {
+                run: "save",
+                template: "s3://lake/{who}".to_owned(),
+                source: template_error().into(),
+            },
+            &["`save`", "`s3://lake/{who}`", "`who`"],
+            "the parameters are `url`",
+        ),
+        (
             RunErrorKind::Aborted {
                 run: "flow run 'load'".to_owned(),
                 reason: "it has ended elsewhere; start a new run".to_owned(),
@@ -141,6 +150,7 @@ fn is_in_the_table(kind: &RunErrorKind) {
         | RunErrorKind::MappingMissingIterable { .. }
         | RunErrorKind::InvalidOption(_)
         | RunErrorKind::RunName { .. }
+        | RunErrorKind::AssetKey { .. }
         | RunErrorKind::NotRepeatable { .. }
         | RunErrorKind::AlreadyTaken { .. }
         | RunErrorKind::WouldBlock { .. }
@@ -163,5 +173,5 @@ fn every_message_names_the_thing_and_says_what_to_do() {
         assert!(text.contains(advice), "{advice:?} is not said: {text}");
         assert!(!text.ends_with('.'), "it may stand in a sentence: {text}");
     }
-    assert_eq!(seen.len(), 22, "a row for each kind");
+    assert_eq!(seen.len(), 23, "a row for each kind");
 }
