@@ -25,8 +25,8 @@ pub use context_core::engine::{
     AbortHandle, AllowFailure, AsCompleted, AsCompletedBlocking, AsCompletedWithin,
     ConcurrentTaskRunner, DoneNotDone, EndedRun, FlowWithOptions, Input, IntoInput, IntoMapInput,
     MapInput, Opaque, Quote, RemoteRun, ReportedAsOne, SubmittedRun, TaskFuture, TaskFutures,
-    TaskRunner, ThreadPoolTaskRunner, Unmapped, WaitFor, WithOptions, allow_failure, as_completed,
-    opaque, quote, resolve_futures_to_states, resolve_futures_to_states_blocking, unmapped, wait,
+    TaskRunner, ThreadPoolTaskRunner, Tracked, Unmapped, WaitFor, WithOptions, allow_failure,
+    as_completed, opaque, quote, resolve_futures_to_states, resolve_futures_to_states_blocking, unmapped, wait,
     wait_blocking,
 };
 pub use context_core::events::{Event, EventError, Resource, emit_event};

@@ -23,6 +23,7 @@ mod run;
 mod steps;
 mod submit;
 mod task_runner;
+mod tracked;
 
 pub use blocking::{flow_blocking, task_blocking};
 pub use body::{
@@ -54,3 +55,4 @@ pub use submit::{
 pub use task_runner::{
     AbortHandle, ConcurrentTaskRunner, RemoteRun, SubmittedRun, TaskRunner, ThreadPoolTaskRunner,
 };
+pub use tracked::{Tracked, TrackedSuccess, TrackedWhole, track_success};

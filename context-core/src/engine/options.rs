@@ -248,6 +248,15 @@ impl<H: TaskFn<Args>, Args: ArgumentList> WithOptions<H, Args> {
         H::Mode::make((H::submitter().state)(self.prepare(inputs.into_inputs())))
     }
 
+    /// Calls it with a tuple of inputs, for a value that knows its run.
+    #[doc(hidden)]
+    pub fn tracked_with(
+        self,
+        inputs: impl IntoInputs<Args>,
+    ) -> <H::Mode as Mode>::Called<H::Tracked> {
+        H::Mode::make((H::submitter().tracked)(self.prepare(inputs.into_inputs())))
+    }
+
     /// Submits it with a tuple of inputs.
     #[doc(hidden)]
     pub fn submit_with(self, inputs: impl IntoInputs<Args>) -> TaskFuture<H::Value> {

@@ -342,6 +342,14 @@ impl Run {
         }
     }
 
+    /// A task run's id, once it was created.
+    pub(super) const fn task_run_id(&self) -> Option<TaskRunId> {
+        match &self.target {
+            Target::Task(task) => task.id,
+            Target::Flow(_) => None,
+        }
+    }
+
     /// The run in a message, such as `task run 'fetch-1a2'`.
     pub(super) fn describe(&self) -> String {
         let kind = if self.is_task() { "task" } else { "flow" };
