@@ -352,12 +352,60 @@ pub mod __private {
     pub use context_core::private::*;
 }
 
+/// Assets and lineage: what tasks make, and of what.
+///
+/// See `docs/lineage.md` for when lineage is known.
+///
+/// # Example: the lineage of a flow run
+///
+/// ```
+/// use context::assets::lineage;
+/// use context::prelude::*;
+///
+/// #[materialize("file:///lake/{day}/raw.csv", asset_deps = ["https://example.com/{day}"])]
+/// async fn download(day: String) -> Vec<u32> {
+///     vec![3, 1, day.len() as u32]
+/// }
+///
+/// #[materialize("file:///lake/sums.csv")]
+/// async fn sum(rows: Vec<u32>) -> u32 {
+///     rows.iter().sum()
+/// }
+///
+/// #[flow]
+/// async fn lake() -> context::FlowRunId {
+///     let rows = download::tracked("monday").await; // a direct call that keeps its lineage
+///     assert_eq!(rows.len(), 3);
+///     sum::tracked(rows).await;
+///     context::FlowRunContext::get().map(|run| run.id()).expect("a flow run")
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() {
+/// let graph = lineage(lake().await);
+/// let upstream: Vec<_> = graph.upstream_of("file:///lake/sums.csv").into_iter().collect();
+/// assert_eq!(upstream, ["file:///lake/monday/raw.csv"]);
+/// assert!(graph.to_mermaid().starts_with("flowchart LR"));
+/// # }
+/// ```
+pub mod assets {
+    pub use context_core::asset::{
+        Asset, AssetKey, AssetKeyError, AssetProperties, AssetTemplate, AssetTemplateError,
+        DescriptionTooLong, IntoAsset, IntoAssetTemplate, asset, asset_fn,
+    };
+    pub use context_core::context::{AssetContext, AssetMetadataError, add_asset_metadata};
+    pub use context_core::lineage::{
+        LineageEdge, LineageGraph, LineageOutcome, LineageRun, MOST_KEPT, MOST_OF_A_FLOW_RUN,
+        lineage,
+    };
+}
+
 /// What most programs use: `use context::prelude::*;`.
 pub mod prelude {
     pub use crate::{
         ContextModel, FlowRunContext, InCurrentContext, RunContext, RunError, State, StateType,
-        TagsContext, TaskFuture, TaskFutures, TaskRunContext, add_asset_metadata, allow_failure,
-        default_policy, exponential_backoff, flow_parameters, get_run_context, inputs, no_cache,
+        TagsContext, TaskFuture, TaskFutures, TaskRunContext, Tracked, add_asset_metadata,
+        allow_failure, default_policy, exponential_backoff, flow_parameters, get_run_context, inputs, no_cache,
         run_id, task_source, transaction, unmapped, use_profile,
     };
     pub use context_macros::{current_run, flow, materialize, tags, task};

@@ -144,9 +144,7 @@ impl AssetContext {
     /// A materializing run carries on what it makes; any other carries on what it has read.
     fn update_tracked_assets(&self, id: TaskRunId, ledger: &Ledger) {
         let assets = if self.0.downstream_assets.is_empty() {
-            let mut assets = self.0.upstream_assets.clone();
-            merge(&mut assets, self.0.direct_asset_dependencies.clone());
-            assets
+            self.read_assets()
         } else {
             self.0.downstream_assets.clone()
         };
@@ -224,14 +222,26 @@ impl AssetContext {
         }))
     }
 
+    /// The assets that the run has read: those its arguments were made of, then those it is declared to read.
+    pub(crate) fn read_assets(&self) -> Vec<Asset> {
+        let mut read = self.0.upstream_assets.clone();
+        merge(&mut read, self.0.direct_asset_dependencies.clone());
+        read
+    }
+
+    /// What the run has said so far about the assets it makes, by key.
+    pub(crate) fn metadata(&self) -> BTreeMap<String, Map<String, Value>> {
+        self.0.materialization_metadata.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The event about what a run has made that ended in `state`.
     ///
     /// Only a run that makes assets tells anything, and only if it completed (and was not taken from a cache) or failed.
     fn event(&self, state: &State) -> Option<&'static str> {
         match state.state_type() {
             _ if self.0.downstream_assets.is_empty() || state.name() == "Cached" => None,
-            StateType::Completed => Some("prefect.asset.materialization.succeeded"),
-            StateType::Failed => Some("prefect.asset.materialization.failed"),
+            StateType::Completed => Some(AssetEvent::SUCCEEDED),
+            StateType::Failed => Some(AssetEvent::FAILED),
             _ => None,
         }
     }
@@ -242,11 +252,10 @@ impl AssetContext {
         else {
             return;
         };
-        let mut read = self.0.upstream_assets.clone();
-        merge(&mut read, self.0.direct_asset_dependencies.clone());
+        let read = self.read_assets();
         for asset in &read {
             client.record(&RunEvent::Asset(AssetEvent {
-                event: "prefect.asset.referenced",
+                event: AssetEvent::REFERENCED,
                 asset,
                 task_run_id,
                 task_run,
@@ -255,8 +264,7 @@ impl AssetContext {
                 metadata: None,
             }));
         }
-        let metadata =
-            self.0.materialization_metadata.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let metadata = self.metadata();
         for asset in &self.0.downstream_assets {
             client.record(&RunEvent::Asset(AssetEvent {
                 event,

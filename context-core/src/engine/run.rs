@@ -9,6 +9,7 @@ mod begin;
 mod ends;
 mod enter;
 mod keep;
+mod lineage;
 mod log;
 mod record;
 mod reported;

@@ -317,6 +317,7 @@ impl Run {
             Target::Flow(flow) => flow.frame(before.as_ref(), run_count),
         };
         self.presence = Presence::new(Some(frame));
+        self.look_for_assets();
     }
 }
 

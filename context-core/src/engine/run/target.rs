@@ -225,6 +225,10 @@ impl FlowTarget {
             stand_in: self.stand_in,
             parent_flow_run_id: outer.map(FlowRunContext::id),
             root_flow_run_id: outer.map_or(id, FlowRunContext::root_flow_run_id),
+            outer_flow_run_ids: outer.map(|outer| {
+                let around = outer.data().outer_flow_run_ids.as_deref().unwrap_or_default();
+                around.iter().copied().chain([outer.id()]).collect()
+            }),
             tags: frame.and_then(|frame| frame.tags().cloned()),
             log_prints: outer.and_then(FlowRunContext::log_prints),
             cancellation,

@@ -1,0 +1,15 @@
+//! A tracked call owns its arguments, as a submitted one does.
+
+use context::prelude::*;
+
+#[task]
+fn length(text: &str) -> usize {
+    text.len()
+}
+
+#[flow]
+fn count() -> usize {
+    length::tracked("a").into_inner()
+}
+
+fn main() {}
