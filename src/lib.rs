@@ -26,8 +26,8 @@ pub use context_core::engine::{
     ConcurrentTaskRunner, DoneNotDone, EndedRun, FlowWithOptions, Input, IntoInput, IntoMapInput,
     MapInput, Opaque, Quote, RemoteRun, ReportedAsOne, SubmittedRun, TaskFuture, TaskFutures,
     TaskRunner, ThreadPoolTaskRunner, Tracked, Unmapped, WaitFor, WithOptions, allow_failure,
-    as_completed, opaque, quote, resolve_futures_to_states, resolve_futures_to_states_blocking, unmapped, wait,
-    wait_blocking,
+    as_completed, opaque, quote, resolve_futures_to_states, resolve_futures_to_states_blocking,
+    unmapped, wait, wait_blocking,
 };
 pub use context_core::events::{Event, EventError, Resource, emit_event};
 pub use context_core::hook::{Hook, IntoHooks};
@@ -259,6 +259,25 @@ pub use context_macros::task;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Example: keys that depend on parameters, and properties
+///
+/// ```
+/// use context::{asset, prelude::*, runtime};
+///
+/// #[materialize(
+///     asset("s3://lake/{day}/rows.parquet").with_name("Rows").with_owners(["data@example.com"]),
+///     asset_deps = ["https://example.com/{day}.json"],
+/// )]
+/// fn save(day: String) -> Result<String, RunError> {
+///     Ok(runtime::task_run::assets()[0].key().to_owned())
+/// }
+///
+/// assert_eq!(save("monday".to_owned())?, "s3://lake/monday/rows.parquet");
+/// let error = save("the 1st".to_owned()).unwrap_err();
+/// assert!(error.to_string().contains("contains ' ', which is not allowed"));
+/// # Ok::<(), RunError>(())
+/// ```
 pub use context_macros::materialize;
 
 #[doc(inline)]
@@ -354,35 +373,34 @@ pub mod __private {
 
 /// Assets and lineage: what tasks make, and of what.
 ///
-/// See `docs/lineage.md` for when lineage is known.
+#[doc = include_str!("../docs/lineage.md")]
 ///
-/// # Example: the lineage of a flow run
+/// # Example: the graph of a flow run
 ///
 /// ```
 /// use context::assets::lineage;
 /// use context::prelude::*;
 ///
 /// #[materialize("file:///lake/{day}/raw.csv", asset_deps = ["https://example.com/{day}"])]
-/// async fn download(day: String) -> Vec<u32> {
-///     vec![3, 1, day.len() as u32]
+/// async fn download(day: String) -> Vec<usize> {
+///     vec![3, 1, day.len()]
 /// }
 ///
 /// #[materialize("file:///lake/sums.csv")]
-/// async fn sum(rows: Vec<u32>) -> u32 {
+/// async fn sum(rows: Vec<usize>) -> usize {
 ///     rows.iter().sum()
 /// }
 ///
 /// #[flow]
-/// async fn lake() -> context::FlowRunId {
-///     let rows = download::tracked("monday").await; // a direct call that keeps its lineage
-///     assert_eq!(rows.len(), 3);
+/// async fn lake() -> Option<context::FlowRunId> {
+///     let rows = download::tracked("monday").await;
 ///     sum::tracked(rows).await;
-///     context::FlowRunContext::get().map(|run| run.id()).expect("a flow run")
+///     FlowRunContext::get().map(|run| run.id())
 /// }
 ///
 /// # #[tokio::main]
 /// # async fn main() {
-/// let graph = lineage(lake().await);
+/// let graph = lake().await.map(lineage).expect("a flow run");
 /// let upstream: Vec<_> = graph.upstream_of("file:///lake/sums.csv").into_iter().collect();
 /// assert_eq!(upstream, ["file:///lake/monday/raw.csv"]);
 /// assert!(graph.to_mermaid().starts_with("flowchart LR"));
@@ -405,8 +423,8 @@ pub mod prelude {
     pub use crate::{
         ContextModel, FlowRunContext, InCurrentContext, RunContext, RunError, State, StateType,
         TagsContext, TaskFuture, TaskFutures, TaskRunContext, Tracked, add_asset_metadata,
-        allow_failure, default_policy, exponential_backoff, flow_parameters, get_run_context, inputs, no_cache,
-        run_id, task_source, transaction, unmapped, use_profile,
+        allow_failure, default_policy, exponential_backoff, flow_parameters, get_run_context,
+        inputs, no_cache, run_id, task_source, transaction, unmapped, use_profile,
     };
     pub use context_macros::{current_run, flow, materialize, tags, task};
 }

@@ -25,8 +25,8 @@ use crate::clock::Timestamp;
 use crate::id::{FlowRunId, TaskRunId};
 use crate::state::{State, StateType};
 
-pub use kept::{MOST_KEPT, MOST_OF_A_FLOW_RUN};
 pub(crate) use kept::{FlowOfRun, note};
+pub use kept::{MOST_KEPT, MOST_OF_A_FLOW_RUN};
 
 /// The lineage that is known of a flow run and the flow runs inside it; empty if there is none, or if it is forgotten.
 ///

@@ -15,7 +15,10 @@ const ROWS: &[(&str, &[&str])] = &[
     ("ground", &["id", "clock", "secret"]),
     ("values", &["tags", "parameters", "names", "state", "hook", "asset", "event", "settings"]),
     ("mechanism", &["stack", "runner"]),
-    ("services", &["record", "results", "cache", "transaction", "concurrency", "summary", "lineage"]),
+    (
+        "services",
+        &["record", "results", "cache", "transaction", "concurrency", "summary", "lineage"],
+    ),
     ("catalogue", &["registry", "definition"]),
     ("ambient", &["context"]),
     ("engine", &["engine"]),

@@ -205,7 +205,11 @@ impl AssetTemplate {
             Some(AssetKeyError::TooLong { .. }) | None => {
                 let len = template.with_fields("").chars().count();
                 let too_long = AssetKeyError::TooLong { len };
-                if len > AssetKey::MAX_LEN { Err(AssetTemplateError::Key(too_long)) } else { Ok(()) }
+                if len > AssetKey::MAX_LEN {
+                    Err(AssetTemplateError::Key(too_long))
+                } else {
+                    Ok(())
+                }
             }
             Some(problem) => Err(AssetTemplateError::Key(problem)),
         }
@@ -347,7 +351,10 @@ mod tests {
     #[test]
     fn what_no_parameter_can_mend_is_found_before_any_run() {
         let problem = |text: String| asset(text).check().unwrap_err().to_string();
-        assert_eq!(problem("s3://a b/{day}".into()), "asset key contains ' ', which is not allowed");
+        assert_eq!(
+            problem("s3://a b/{day}".into()),
+            "asset key contains ' ', which is not allowed"
+        );
         assert_eq!(problem("S3://{day}".into()), problem("S3://x".into()));
         assert!(problem("s3://{{day}}".into()).contains("contains '{'"));
         assert!(problem("s3://{day".into()).contains("unbalanced"));

@@ -44,7 +44,9 @@ impl Declared {
                 assets.extend(more);
                 Self::Fixed(one_for_each_key(assets))
             }
-            (all, more) => Self::PerRun(all.into_templates().chain(more.into_templates()).collect()),
+            (all, more) => {
+                Self::PerRun(all.into_templates().chain(more.into_templates()).collect())
+            }
         };
     }
 

@@ -248,10 +248,7 @@ fn runs_that_made_nothing_give_no_event_or_say_so() {
 
 fn flow(number: u128, outer: &[u128]) -> FlowOfRun {
     let outer: Vec<FlowRunId> = outer.iter().map(|number| FlowRunId::from(id(*number))).collect();
-    FlowOfRun {
-        id: FlowRunId::from(id(number)),
-        outer: (!outer.is_empty()).then(|| outer.into()),
-    }
+    FlowOfRun { id: FlowRunId::from(id(number)), outer: (!outer.is_empty()).then(|| outer.into()) }
 }
 
 #[test]

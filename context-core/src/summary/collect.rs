@@ -14,7 +14,9 @@ use super::text;
 use super::tree::{Kind, Label, Line, Scope};
 use crate::clock::Timestamp;
 use crate::id::{FlowRunId, TaskRunId};
-use crate::record::{ArtifactEvent, AssetEvent, FlowRunEvent, ProgressEvent, RunTags, TaskRunEvent};
+use crate::record::{
+    ArtifactEvent, AssetEvent, FlowRunEvent, ProgressEvent, RunTags, TaskRunEvent,
+};
 use crate::state::State;
 
 /// The most callers under whose ids something is parked in one flow run. With more, the half that was used least

@@ -160,7 +160,10 @@ impl Canvas {
                 [] => {}
                 [one] => row.part(Style::Plain, &format!("from {}", text::shorten(one, NAME))),
                 [one, ..] => {
-                    row.part(Style::Plain, &format!("from {} and others", text::shorten(one, NAME)));
+                    row.part(
+                        Style::Plain,
+                        &format!("from {} and others", text::shorten(one, NAME)),
+                    );
                 }
             }
             if let Some(tool) = tool {

@@ -61,7 +61,11 @@ fn nodes() -> impl Strategy<Value = Vec<Node>> {
         for (place, (kind, arguments, waits, reads, tracked)) in nodes.into_iter().enumerate() {
             let before = |indices: Vec<prop::sample::Index>| -> Vec<usize> {
                 let indices = indices.into_iter().filter(|_| place > 0);
-                indices.map(|index| index.index(place)).collect::<BTreeSet<_>>().into_iter().collect()
+                indices
+                    .map(|index| index.index(place))
+                    .collect::<BTreeSet<_>>()
+                    .into_iter()
+                    .collect()
             };
             // A value can be taken of any run, but a run waits only for those that complete.
             let mut waits = before(waits);
@@ -136,9 +140,7 @@ where
     let task = if futures.is_empty() { task } else { task.wait_for(&values) };
     match (node.tracked, futures.is_empty()) {
         (true, true) => Made::Tracked(task.tracked(name, values).await.unwrap()),
-        (true, false) => {
-            Made::Tracked(task.tracked(name, allow_failure(futures)).await.unwrap())
-        }
+        (true, false) => Made::Tracked(task.tracked(name, allow_failure(futures)).await.unwrap()),
         (false, true) => Made::Future(task.submit(name, values)),
         (false, false) => Made::Future(task.submit(name, allow_failure(futures))),
     }

@@ -140,9 +140,7 @@ async fn one_call_can_make_other_assets_or_none() {
     async fn makes(x: u32) -> Result<u32, RunError> {
         Ok(x)
     }
-    let call = |keys: &[&'static str]| {
-        makes::with_options().assets(keys.iter().copied()).call(7)
-    };
+    let call = |keys: &[&'static str]| makes::with_options().assets(keys.iter().copied()).call(7);
     let (_, recorder) = recorded(|| call(&["s3://other/{x}", "s3://more"])).await;
     assert_eq!(told(&recorder), ["+s3://other/7", "+s3://more"]);
     let by: Vec<_> = recorder

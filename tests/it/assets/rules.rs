@@ -47,7 +47,9 @@ async fn every_attempt_builds_a_context_of_its_own() {
         let before = assets.serialize(context::Secrets::Masked);
         assert_eq!(before["materialization_metadata"], json!({}));
         add_asset_metadata("s3://made", json!({ "try": current_run!().run_count() }))?;
-        if current_run!().run_count() == 1 { add_asset_metadata("s3://none", json!({}))? }
+        if current_run!().run_count() == 1 {
+            add_asset_metadata("s3://none", json!({}))?
+        }
         Ok(1)
     }
     let (value, _) = recorded(twice).await;
@@ -236,8 +238,7 @@ async fn crashed_and_cancelled_runs_tell_nothing() {
     async fn waits() {
         std::future::pending().await
     }
-    let (_, recorder) =
-        recorded_sync(|| std::panic::catch_unwind(crashes).expect_err("it panics"));
+    let (_, recorder) = recorded_sync(|| std::panic::catch_unwind(crashes).expect_err("it panics"));
     assert!(recorder.transcript().contains("Crashed"), "{}", recorder.transcript());
     assert_eq!(told(&recorder), Vec::<String>::new());
     let (_, recorder) = recorded(|| async {

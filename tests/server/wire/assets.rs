@@ -6,7 +6,7 @@ use prefect_server::PrefectServer;
 use prefect_server::compare::{Difference, assert_same, prefects, transcript};
 use serde_json::{Value, json};
 
-use crate::support::{flow_run, text, under, until};
+use crate::support::{flow_run, text, until};
 
 use super::{
     ValueError, and, failures_in_other_words, said, untracked_results, version_of_the_function,
@@ -78,7 +78,7 @@ fn essence(event: &Value) -> Value {
             let id = text(&resource["prefect.resource.id"]);
             let kind = id.rsplit_once('.').unwrap().0.to_owned();
             let name = text(&resource["prefect.resource.name"]);
-            let name = if role == "task-run" { name.rsplit_once('-').unwrap().0 } else { "" };
+            let name = if role == "task-run" { name.split_once('-').unwrap().0 } else { "" };
             *resource = json!({ "role": role, "kind": kind, "name": name });
         }
     }
@@ -99,18 +99,20 @@ fn sorted(mut events: Vec<Value>) -> Vec<Value> {
     events
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn the_server_has_the_asset_events_that_prefect_has_sent() {
     let Some(server) = PrefectServer::shared() else { return };
     let recorded = transcript("09-assets");
     let messages = recorded.as_array().unwrap().iter();
     let prefects: Vec<Value> = messages
         .filter_map(|message| message["client"].as_object().cloned().map(Value::Object))
-        .filter(|event| event["event"].as_str().is_some_and(|name| name.starts_with("prefect.asset.")))
+        .filter(|event| {
+            event["event"].as_str().is_some_and(|name| name.starts_with("prefect.asset."))
+        })
         .map(|event| essence(&event))
         .collect();
     assert_eq!(prefects.len(), 7, "{prefects:#?}");
-    let state = under(server, || assets::state()).await;
+    let Some((state, _)) = said(assets::state).await else { return };
     let wanted = json!({
         "filter": {
             "related": { "id": [format!("prefect.flow-run.{}", flow_run(&state))] },
