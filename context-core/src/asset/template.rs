@@ -80,6 +80,9 @@ pub enum AssetTemplateError {
     /// A function made no asset of the parameters.
     #[error("the function gives no asset: {0}")]
     Function(AssetKeyError),
+    /// A function panicked in a run.
+    #[error("it panicked: {0}")]
+    Panicked(String),
     /// The description is longer than the server stores.
     #[error(transparent)]
     Description(#[from] DescriptionTooLong),

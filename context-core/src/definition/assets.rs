@@ -1,6 +1,9 @@
 //! The assets that a task declares: the same ones for every run, or made by each run.
 
-use crate::asset::{Asset, AssetTemplate, AssetTemplateError, IntoAssetTemplate};
+use super::TaskOptions;
+use crate::asset::{
+    Asset, AssetTemplate, AssetTemplateError, IntoAsset, IntoAssetTemplate, asset_fn,
+};
 use crate::parameters::Parameters;
 
 /// The assets of one option.
@@ -117,4 +120,103 @@ fn one_for_each_key(assets: impl IntoIterator<Item = Asset>) -> Vec<Asset> {
 pub(crate) struct RunAssets {
     pub(crate) made: Vec<Asset>,
     pub(crate) read: Vec<Asset>,
+}
+
+impl TaskOptions {
+    /// The assets that each run makes: keys, templates of keys such as `"s3://lake/{day}/rows"`, or assets with
+    /// properties.
+    #[must_use]
+    pub fn assets<A: IntoAssetTemplate>(mut self, assets: impl IntoIterator<Item = A>) -> Self {
+        self.assets = self.declared("assets", assets);
+        self
+    }
+
+    /// The assets that each run reads without getting them as arguments.
+    #[must_use]
+    pub fn asset_deps<A: IntoAssetTemplate>(mut self, assets: impl IntoIterator<Item = A>) -> Self {
+        self.asset_deps = self.declared("asset_deps", assets);
+        self
+    }
+
+    /// Adds an asset to those that each run makes.
+    #[must_use]
+    pub fn asset(mut self, asset: impl IntoAssetTemplate) -> Self {
+        let declared = self.declared("assets", [asset]);
+        self.assets.append(declared);
+        self
+    }
+
+    /// Adds an asset that each run makes, and whose key or properties depend on its parameters.
+    #[must_use]
+    pub fn asset_with<F, A>(self, make: F) -> Self
+    where
+        F: Fn(&Parameters) -> A + Send + Sync + 'static,
+        A: IntoAsset,
+    {
+        self.asset(asset_fn(make))
+    }
+
+    /// Adds an asset to those that each run reads without getting them as arguments.
+    #[must_use]
+    pub fn asset_dep(mut self, asset: impl IntoAssetTemplate) -> Self {
+        let declared = self.declared("asset_deps", [asset]);
+        self.asset_deps.append(declared);
+        self
+    }
+
+    /// Adds an asset that each run reads, and whose key depends on its parameters.
+    #[must_use]
+    pub fn asset_dep_with<F, A>(self, make: F) -> Self
+    where
+        F: Fn(&Parameters) -> A + Send + Sync + 'static,
+        A: IntoAsset,
+    {
+        self.asset_dep(asset_fn(make))
+    }
+
+    fn declared<A: IntoAssetTemplate>(
+        &mut self,
+        option: &'static str,
+        assets: impl IntoIterator<Item = A>,
+    ) -> Declared {
+        self.demand();
+        let templates = assets.into_iter().map(IntoAssetTemplate::into_asset_template);
+        Declared::new(templates, |error| {
+            self.reject(option, format!("has a bad key: {error}"));
+        })
+    }
+
+    /// True if the task makes assets, or says which it reads.
+    pub(crate) const fn declares_assets(&self) -> bool {
+        !self.assets.is_empty() || !self.asset_deps.is_empty()
+    }
+
+    /// True if the keys of its assets are made by each run.
+    pub(crate) const fn has_asset_templates(&self) -> bool {
+        self.assets.depends_on_parameters() || self.asset_deps.depends_on_parameters()
+    }
+
+    /// The assets that every run makes; none if their keys are made by each run.
+    pub(crate) fn made_assets(&self) -> &[Asset] {
+        self.assets.fixed()
+    }
+
+    /// The assets that every run reads; none if their keys are made by each run.
+    pub(crate) fn read_assets(&self) -> &[Asset] {
+        self.asset_deps.fixed()
+    }
+
+    /// The assets of a run with these parameters.
+    ///
+    /// # Errors
+    ///
+    /// The first declaration that gives no asset, as it was written, and why.
+    pub(crate) fn fill_in_assets(
+        &self,
+        parameters: &Parameters,
+    ) -> Result<RunAssets, (String, AssetTemplateError)> {
+        let made = self.assets.fill_in(parameters)?;
+        let read = self.asset_deps.fill_in(parameters)?;
+        Ok(RunAssets { made, read })
+    }
 }

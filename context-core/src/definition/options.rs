@@ -7,12 +7,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::assets::{Declared, RunAssets};
+use super::assets::Declared;
 use super::extra::{FlowExtra, TaskExtra};
 use super::{FlowDefinition, IntoRetryDelay, RetryDelay, TaskDefinition};
-use crate::asset::{Asset, AssetTemplateError, IntoAsset, IntoAssetTemplate, asset_fn};
 use crate::names::{IntoRunName, RunName};
-use crate::parameters::Parameters;
 use crate::runner::TaskRunner;
 use crate::state::InvalidOption;
 use crate::tags::{IntoTags, TagList, Tags};
@@ -177,8 +175,8 @@ pub struct TaskOptions {
     shared: Shared,
     tags: Tags,
     retry_jitter: Option<f64>,
-    assets: Declared,
-    asset_deps: Declared,
+    pub(super) assets: Declared,
+    pub(super) asset_deps: Declared,
     materialized_by: Option<Cow<'static, str>>,
     extra: Option<Box<TaskExtra>>,
 }
@@ -224,21 +222,6 @@ impl TaskOptions {
         self
     }
 
-    /// The assets that each run makes: keys, templates of keys such as `"s3://lake/{day}/rows"`, or assets with
-    /// properties.
-    #[must_use]
-    pub fn assets<A: IntoAssetTemplate>(mut self, assets: impl IntoIterator<Item = A>) -> Self {
-        self.assets = self.declared("assets", assets);
-        self
-    }
-
-    /// The assets that each run reads without getting them as arguments.
-    #[must_use]
-    pub fn asset_deps<A: IntoAssetTemplate>(mut self, assets: impl IntoIterator<Item = A>) -> Self {
-        self.asset_deps = self.declared("asset_deps", assets);
-        self
-    }
-
     /// The tool that makes the assets, such as `polars`.
     #[must_use]
     pub fn materialized_by(mut self, tool: impl Into<Cow<'static, str>>) -> Self {
@@ -246,52 +229,9 @@ impl TaskOptions {
         self
     }
 
-    /// Adds an asset to those that each run makes.
-    #[must_use]
-    pub fn asset(mut self, asset: impl IntoAssetTemplate) -> Self {
-        let declared = self.declared("assets", [asset]);
-        self.assets.append(declared);
-        self
-    }
-
-    /// Adds an asset that each run makes, and whose key or properties depend on its parameters.
-    #[must_use]
-    pub fn asset_with<F, A>(self, make: F) -> Self
-    where
-        F: Fn(&Parameters) -> A + Send + Sync + 'static,
-        A: IntoAsset,
-    {
-        self.asset(asset_fn(make))
-    }
-
-    /// Adds an asset to those that each run reads without getting them as arguments.
-    #[must_use]
-    pub fn asset_dep(mut self, asset: impl IntoAssetTemplate) -> Self {
-        let declared = self.declared("asset_deps", [asset]);
-        self.asset_deps.append(declared);
-        self
-    }
-
-    /// Adds an asset that each run reads, and whose key depends on its parameters.
-    #[must_use]
-    pub fn asset_dep_with<F, A>(self, make: F) -> Self
-    where
-        F: Fn(&Parameters) -> A + Send + Sync + 'static,
-        A: IntoAsset,
-    {
-        self.asset_dep(asset_fn(make))
-    }
-
-    fn declared<A: IntoAssetTemplate>(
-        &mut self,
-        option: &'static str,
-        assets: impl IntoIterator<Item = A>,
-    ) -> Declared {
+    /// Says that a run has to look at more than the name and the tags.
+    pub(super) const fn demand(&mut self) {
         self.shared.demanding = true;
-        let templates = assets.into_iter().map(IntoAssetTemplate::into_asset_template);
-        Declared::new(templates, |error| {
-            self.shared.reject(option, format!("has a bad key: {error}"));
-        })
     }
 
     pub(crate) fn task_name<'a>(&'a self, definition: &TaskDefinition) -> &'a str {
@@ -316,43 +256,9 @@ impl TaskOptions {
         self.retry_jitter
     }
 
-    /// True if the task makes assets, or says which it reads.
-    pub(crate) const fn declares_assets(&self) -> bool {
-        !self.assets.is_empty() || !self.asset_deps.is_empty()
-    }
-
-    /// True if the keys of its assets are made by each run.
-    pub(crate) const fn has_asset_templates(&self) -> bool {
-        self.assets.depends_on_parameters() || self.asset_deps.depends_on_parameters()
-    }
-
     /// True if something is made of the parameters of each run.
     pub(crate) const fn reads_parameters(&self) -> bool {
         self.shared.run_name.is_some() || self.has_asset_templates()
-    }
-
-    /// The assets that every run makes; none if their keys are made by each run.
-    pub(crate) fn made_assets(&self) -> &[Asset] {
-        self.assets.fixed()
-    }
-
-    /// The assets that every run reads; none if their keys are made by each run.
-    pub(crate) fn read_assets(&self) -> &[Asset] {
-        self.asset_deps.fixed()
-    }
-
-    /// The assets of a run with these parameters.
-    ///
-    /// # Errors
-    ///
-    /// The first declaration that gives no asset, as it was written, and why.
-    pub(crate) fn fill_in_assets(
-        &self,
-        parameters: &Parameters,
-    ) -> Result<RunAssets, (String, AssetTemplateError)> {
-        let made = self.assets.fill_in(parameters)?;
-        let read = self.asset_deps.fill_in(parameters)?;
-        Ok(RunAssets { made, read })
     }
 
     pub(crate) fn tool(&self) -> Option<&str> {

@@ -115,6 +115,20 @@ async fn a_function_of_the_parameters_makes_a_key() {
     assert_eq!(told(&recorder), ["+s3://lake/part-007"]);
 }
 
+#[test]
+fn a_function_that_panics_is_a_failed_run_and_an_error() {
+    #[materialize(|parameters| parameters.get("x").expect("there is no x").to_string())]
+    fn makes(y: u32) -> Result<u32, RunError> {
+        Ok(y)
+    }
+    let (outcome, recorder) = recorded_sync(|| makes(1));
+    let error = outcome.unwrap_err().to_string();
+    let expected =
+        "the asset key `a function` of `makes` cannot be made: it panicked: there is no x";
+    assert_eq!(error, expected);
+    assert!(recorder.transcript().starts_with("task makes: Pending, Failed("));
+}
+
 fn rows() -> Asset {
     Asset::new("s3://lake/rows").unwrap().with_name("Rows")
 }

@@ -1,11 +1,13 @@
 //! How runs begin: from their creation to their first attempt.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::keep::whole_arguments;
 use super::target::{TASK_PARAMETER_LIMIT, Target, encoded};
 use super::{Begun, Fact, Facts, LIVE_FLOWS, Run};
+use crate::asset::AssetTemplateError;
 use crate::clock::Timestamp;
 use crate::concurrency::tag_limits_exist;
 use crate::context::{Frame, LiveTask, TaskDetails, TaskTransactions};
@@ -17,7 +19,7 @@ use crate::parameters::ParameterSink;
 use crate::record::Client;
 use crate::runner;
 use crate::stack::Presence;
-use crate::state::{RunError, RunErrorKind};
+use crate::state::{RunError, RunErrorKind, panic_message};
 
 impl Run {
     /// Creates the run: `Pending`.
@@ -245,14 +247,21 @@ impl Run {
 
     #[cold]
     fn fill_in_assets(&mut self) -> Result<(), RunError> {
+        let Target::Task(task) = &self.target else { return Ok(()) };
+        let (definition, details) = (task.definition, task.details.clone().unwrap_or_default());
+        let options = details.options.as_deref().unwrap_or_else(|| definition.options());
+        // A function is the user's code.
+        let made = self.within(|| {
+            catch_unwind(AssertUnwindSafe(|| options.fill_in_assets(&details.parameters)))
+        });
+        let made = made.unwrap_or_else(|payload| {
+            let message = panic_message(&*payload);
+            Err((String::from("a function"), AssetTemplateError::Panicked(message)))
+        });
+        let run = definition.meta().name;
+        let made =
+            made.map_err(|(template, source)| RunErrorKind::AssetKey { run, template, source })?;
         let Target::Task(task) = &mut self.target else { return Ok(()) };
-        let parameters = task.details.as_deref().map(|details| details.parameters.clone());
-        let made = task.options().fill_in_assets(&parameters.unwrap_or_default());
-        let made = made.map_err(|(template, source)| RunErrorKind::AssetKey {
-            run: task.definition.meta().name,
-            template,
-            source,
-        })?;
         Arc::make_mut(task.details.get_or_insert_default()).run_assets = Some(Arc::new(made));
         Ok(())
     }
