@@ -58,7 +58,11 @@ fn parse_flights(raw: PathBuf) -> anyhow::Result<Vec<Flights>> {
     tables::read(&raw)
 }
 
-#[materialize(asset("lake://clean/airports.csv").with_name("Airports with flights"), by = "csv", task_run_name = "clean airports")]
+#[materialize(
+    asset("lake://clean/airports.csv").with_name("Airports with flights"),
+    by = "csv",
+    task_run_name = "clean airports"
+)]
 fn clean_airports(
     airports: Vec<Airport>,
     flights: Vec<Flights>,
@@ -80,25 +84,40 @@ fn clean_routes(
     Ok(routes)
 }
 
-#[materialize(asset("lake://mart/airports.csv").with_name("Busiest airports"), by = "csv", task_run_name = "busiest airports")]
+#[materialize(
+    asset("lake://mart/airports.csv").with_name("Busiest airports"),
+    by = "csv",
+    task_run_name = "busiest airports"
+)]
 async fn busiest_airports(
     airports: Vec<Airport>,
     routes: Vec<Route>,
     lake: PathBuf,
 ) -> anyhow::Result<Vec<Busy>> {
-    let busiest = tables::busiest(&airports, &routes);
-    make(&lake, "mart", "airports", &busiest)?;
-    Ok(busiest)
+    let busiest = move || {
+        let busiest = tables::busiest(&airports, &routes);
+        make(&lake, "mart", "airports", &busiest)?;
+        Ok(busiest)
+    };
+    // On a thread where it may block. It carries the run on, so that the metadata is this run's.
+    context::spawn_blocking(busiest).await?
 }
 
-#[materialize(asset("lake://mart/states.csv").with_name("Departures of states"), by = "csv", task_run_name = "departures of states")]
+#[materialize(
+    asset("lake://mart/states.csv").with_name("Departures of states"),
+    by = "csv",
+    task_run_name = "departures of states"
+)]
 async fn departures_of_states(
     airports: Vec<Busy>,
     lake: PathBuf,
 ) -> anyhow::Result<Vec<StateTotal>> {
-    let states = tables::states(&airports);
-    make(&lake, "mart", "states", &states)?;
-    Ok(states)
+    let states = move || {
+        let states = tables::states(&airports);
+        make(&lake, "mart", "states", &states)?;
+        Ok(states)
+    };
+    context::spawn_blocking(states).await?
 }
 
 /// Raw and clean by futures, the marts by direct calls: both keep lineage.

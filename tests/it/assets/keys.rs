@@ -14,7 +14,7 @@ use crate::{recorded, recorded_sync};
 
 #[materialize("s3://lake/{day}/rows.parquet", asset_deps = ["s3://raw/{day}.json", "s3://fixed"])]
 async fn save(day: String, rows: Vec<u32>) -> Result<Vec<u32>, anyhow::Error> {
-    add_asset_metadata(&format!("s3://lake/{day}/rows.parquet"), serde_json::json!({}))?;
+    add_asset_metadata(format!("s3://lake/{day}/rows.parquet"), serde_json::json!({}))?;
     Ok(rows)
 }
 

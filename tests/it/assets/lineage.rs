@@ -26,7 +26,7 @@ async fn sorted(mut rows: Vec<u32>) -> Vec<u32> {
 
 #[materialize(asset("s3://lake/{name}").with_name("Mart"), task_run_name = "mart of {name}")]
 async fn mart(name: String, rows: Vec<u32>) -> Result<usize, anyhow::Error> {
-    add_asset_metadata(&format!("s3://lake/{name}"), json!({ "rows": rows.len() }))?;
+    add_asset_metadata(format!("s3://lake/{name}"), json!({ "rows": rows.len() }))?;
     anyhow::ensure!(name != "bad", "bad name");
     Ok(rows.len())
 }
@@ -148,7 +148,7 @@ async fn cached_crashed_and_cancelled_runs_are_in_the_graph() {
     }
     #[materialize("s3://cancelled")]
     async fn waits() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     #[flow]
     async fn all() {

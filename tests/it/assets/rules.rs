@@ -48,7 +48,7 @@ async fn every_attempt_builds_a_context_of_its_own() {
         assert_eq!(before["materialization_metadata"], json!({}));
         add_asset_metadata("s3://made", json!({ "try": current_run!().run_count() }))?;
         if current_run!().run_count() == 1 {
-            add_asset_metadata("s3://none", json!({}))?
+            add_asset_metadata("s3://none", json!({}))?;
         }
         Ok(1)
     }
@@ -236,7 +236,7 @@ async fn crashed_and_cancelled_runs_tell_nothing() {
     }
     #[materialize("s3://made", asset_deps = ["s3://read"])]
     async fn waits() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     let (_, recorder) = recorded_sync(|| std::panic::catch_unwind(crashes).expect_err("it panics"));
     assert!(recorder.transcript().contains("Crashed"), "{}", recorder.transcript());
