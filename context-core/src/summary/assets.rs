@@ -17,6 +17,8 @@ pub(super) struct Assets {
     pub(super) failed: u64,
     /// The latest that is known of the first of them, by key.
     pub(super) lines: Vec<AssetLine>,
+    /// True if there are others.
+    pub(super) more: bool,
 }
 
 /// What is shown of an asset.
@@ -30,6 +32,7 @@ pub(super) struct AssetLine {
 }
 
 impl Assets {
+    /// Takes note of an asset that was made, or could not be made.
     pub(super) fn add(&mut self, event: &AssetEvent<'_>) {
         let failed = match event.event {
             AssetEvent::SUCCEEDED => false,
@@ -52,12 +55,16 @@ impl Assets {
             *known = line;
         } else if self.lines.len() < SHOWN {
             self.lines.push(line);
+        } else {
+            self.more = true;
         }
     }
 
+    /// Takes in those of a subflow.
     pub(super) fn merge(&mut self, other: Self) {
         self.made += other.made;
         self.failed += other.failed;
+        self.more |= other.more;
         other.lines.into_iter().for_each(|line| self.keep(line));
     }
 }

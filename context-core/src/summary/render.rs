@@ -171,6 +171,11 @@ impl Canvas {
             }
             row.end();
         }
+        if assets.more {
+            let mut row = self.row("");
+            row.put(Style::Dim, "… and others");
+            row.end();
+        }
     }
 }
 

@@ -185,6 +185,32 @@ async fn the_runtime_tells_what_a_run_makes_and_reads() {
 }
 
 #[tokio::test]
+async fn the_summary_lists_the_first_of_many_assets() {
+    #[flow]
+    async fn inner() {
+        for name in 0..10 {
+            mart(name.to_string(), vec![1]).await.unwrap();
+        }
+    }
+    #[flow]
+    async fn outer() {
+        raw().await;
+        inner().await;
+        raw().await;
+    }
+    let (read, writer) = page();
+    let summary = Arc::new(SummaryRecorder::new(writer));
+    let client = Client::local().and(summary.clone());
+    AsyncClientContext::new(client).scope(async { outer().await }).await;
+    summary.flush();
+    let text = read();
+    let end: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("12 task")).collect();
+    assert!(end[0].contains("· 12 assets ·"), "{text}");
+    assert_eq!(end[1], "→ s3://lake/raw · from https://example.com/raw · by http", "once: {text}");
+    assert_eq!(end[8..], ["→ s3://lake/6", "… and others"], "{text}");
+}
+
+#[tokio::test]
 async fn the_summary_ends_with_the_assets() {
     let (read, writer) = page();
     let summary = Arc::new(SummaryRecorder::new(writer));
