@@ -39,7 +39,7 @@ fn mermaid_text(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
-            '#' | '"' | '<' | '>' | '&' | '`' | '\\' | '*' | '_' | '%' | ';' => {
+            '#' | '"' | '<' | '>' | '&' | '`' | '\\' | '%' => {
                 write_to(&mut quoted, format_args!("#{};", u32::from(character)));
             }
             control if control.is_control() => quoted.push(' '),
