@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 
-pub use context_core::asset::{Asset, AssetKey, AssetKeyError, AssetProperties, IntoAsset};
+pub use context_core::asset::{
+    Asset, AssetKey, AssetKeyError, AssetProperties, AssetTemplate, AssetTemplateError, IntoAsset,
+    IntoAssetTemplate, asset, asset_fn,
+};
 pub use context_core::cache::{
     CacheKeyError, CachePolicy, KeyContext, default_policy, flow_parameters, inputs, no_cache,
     run_id, task_source,
@@ -26,8 +29,8 @@ pub use context_core::engine::{
     ConcurrentTaskRunner, DoneNotDone, EndedRun, FlowWithOptions, Input, IntoInput, IntoMapInput,
     MapInput, NotRemote, Opaque, Quote, RemoteAttempts, RemoteFailure, RemoteFuture, RemoteRun,
     RemoteValue, ReportedAsOne, SerializedCall, SubmittedRun, TaskFuture, TaskFutures, TaskRunner,
-    ThreadPoolTaskRunner, Unmapped, WaitFor, WithOptions, allow_failure, as_completed, opaque,
-    quote, resolve_futures_to_states, resolve_futures_to_states_blocking, unmapped, wait,
+    ThreadPoolTaskRunner, Tracked, Unmapped, WaitFor, WithOptions, allow_failure, as_completed,
+    opaque, quote, resolve_futures_to_states, resolve_futures_to_states_blocking, unmapped, wait,
     wait_blocking,
 };
 pub use context_core::events::{Event, EventError, Resource, emit_event};
@@ -261,6 +264,25 @@ pub use context_macros::task;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Example: keys that depend on parameters, and properties
+///
+/// ```
+/// use context::{asset, prelude::*, runtime};
+///
+/// #[materialize(
+///     asset("s3://lake/{day}/rows.parquet").with_name("Rows").with_owners(["data@example.com"]),
+///     asset_deps = ["https://example.com/{day}.json"],
+/// )]
+/// fn save(day: String) -> Result<String, RunError> {
+///     Ok(runtime::task_run::assets()[0].key().to_owned())
+/// }
+///
+/// assert_eq!(save("monday".to_owned())?, "s3://lake/monday/rows.parquet");
+/// let error = save("the 1st".to_owned()).unwrap_err();
+/// assert!(error.to_string().contains("contains ' ', which is not allowed"));
+/// # Ok::<(), RunError>(())
+/// ```
 pub use context_macros::materialize;
 
 #[doc(inline)]
@@ -354,13 +376,60 @@ pub mod __private {
     pub use context_core::private::*;
 }
 
+/// Assets and lineage: what tasks make, and of what.
+///
+#[doc = include_str!("../docs/lineage.md")]
+///
+/// # Example: the graph of a flow run
+///
+/// ```
+/// use context::assets::lineage;
+/// use context::prelude::*;
+///
+/// #[materialize("file:///lake/{day}/raw.csv", asset_deps = ["https://example.com/{day}"])]
+/// async fn download(day: String) -> Vec<usize> {
+///     vec![3, 1, day.len()]
+/// }
+///
+/// #[materialize("file:///lake/sums.csv")]
+/// async fn sum(rows: Vec<usize>) -> usize {
+///     rows.iter().sum()
+/// }
+///
+/// #[flow]
+/// async fn lake() -> Option<context::FlowRunId> {
+///     let rows = download::tracked("monday").await;
+///     sum::tracked(rows).await;
+///     FlowRunContext::get().map(|run| run.id())
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() {
+/// let graph = lake().await.map(lineage).expect("a flow run");
+/// let upstream: Vec<_> = graph.upstream_of("file:///lake/sums.csv").into_iter().collect();
+/// assert_eq!(upstream, ["file:///lake/monday/raw.csv"]);
+/// assert!(graph.to_mermaid().starts_with("flowchart LR"));
+/// # }
+/// ```
+pub mod assets {
+    pub use context_core::asset::{
+        Asset, AssetKey, AssetKeyError, AssetProperties, AssetTemplate, AssetTemplateError,
+        DescriptionTooLong, IntoAsset, IntoAssetTemplate, asset, asset_fn,
+    };
+    pub use context_core::context::{AssetContext, AssetMetadataError, add_asset_metadata};
+    pub use context_core::lineage::{
+        LineageEdge, LineageGraph, LineageOutcome, LineageRun, MOST_KEPT, MOST_OF_A_FLOW_RUN,
+        lineage,
+    };
+}
+
 /// What most programs use: `use context::prelude::*;`.
 pub mod prelude {
     pub use crate::{
         ContextModel, FlowRunContext, InCurrentContext, RunContext, RunError, State, StateType,
-        TagsContext, TaskFuture, TaskFutures, TaskRunContext, add_asset_metadata, allow_failure,
-        default_policy, exponential_backoff, flow_parameters, get_run_context, inputs, no_cache,
-        run_id, task_source, transaction, unmapped, use_profile,
+        TagsContext, TaskFuture, TaskFutures, TaskRunContext, Tracked, add_asset_metadata,
+        allow_failure, default_policy, exponential_backoff, flow_parameters, get_run_context,
+        inputs, no_cache, run_id, task_source, transaction, unmapped, use_profile,
     };
     pub use context_macros::{current_run, flow, materialize, tags, task};
 }

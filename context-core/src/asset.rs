@@ -5,9 +5,12 @@
 //! an asset twice.) A key is checked when the asset is made, hence every asset can be sent to the
 //! server.
 //!
-//! This module is a leaf. It does not know which task materializes an asset.
+//! What a task declares is an [`AssetTemplate`]: an asset, or how each run makes its key of its parameters.
+//!
+//! This module does not know which task materializes an asset.
 
 mod key;
+mod template;
 
 use std::borrow::{Borrow, Cow};
 use std::cmp::Ordering;
@@ -19,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use key::{AssetKey, AssetKeyError};
+pub use template::{AssetTemplate, AssetTemplateError, IntoAssetTemplate, asset, asset_fn};
 
 /// Something that a task materializes or depends on.
 ///

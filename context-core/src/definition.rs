@@ -5,6 +5,7 @@
 //!
 //! A definition does not know the function's types or body; handles do (`engine::TaskFn`).
 
+mod assets;
 mod extra;
 mod hooks;
 mod options;
@@ -22,6 +23,7 @@ pub use options::{FlowOptions, TaskOptions};
 pub use persistence::IntoSerializer;
 pub use retry::{IntoRetryDelay, RetryDelay, exponential_backoff};
 
+pub(crate) use assets::RunAssets;
 pub(crate) use extra::TaskExtra;
 pub(crate) use hooks::Moment;
 pub(crate) use persistence::{CachingDefaults, Keeping, Resolved};

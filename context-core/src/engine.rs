@@ -24,6 +24,7 @@ mod run;
 mod steps;
 mod submit;
 mod task_runner;
+mod tracked;
 
 pub use blocking::{flow_blocking, task_blocking};
 pub use body::{
@@ -65,3 +66,4 @@ pub use task_runner::{
     AbortHandle, ConcurrentTaskRunner, NotRemote, RemoteAttempts, RemoteFailure, RemoteFuture,
     RemoteRun, RemoteValue, SubmittedRun, TaskRunner, ThreadPoolTaskRunner,
 };
+pub use tracked::{Tracked, TrackedSuccess, TrackedWhole, track_success};

@@ -10,7 +10,7 @@
 //! | engine | [`engine`] |
 //! | ambient | [`context`] |
 //! | catalogue | [`registry`], [`definition`] |
-//! | services | [`record`], [`results`], [`cache`], [`transaction`], `concurrency`, [`summary`] |
+//! | services | [`record`], [`results`], [`cache`], [`transaction`], `concurrency`, [`summary`], [`lineage`] |
 //! | mechanism | `stack`, `runner` |
 //! | values | [`tags`], [`parameters`], [`names`], [`state`], [`hook`], [`asset`], [`event`], [`settings`] |
 //! | ground | [`id`], [`clock`], [`secret`] |
@@ -28,6 +28,7 @@ pub mod events;
 pub mod hook;
 pub mod id;
 pub mod limits;
+pub mod lineage;
 pub mod logging;
 pub mod names;
 pub mod parameters;

@@ -34,6 +34,7 @@ pub use crate::__refusals as refusals;
 pub use crate::__remote_fn as remote_fn;
 pub use crate::__remote_task as remote_task;
 pub use crate::__task_fn as task_fn;
+pub use crate::__track as track;
 pub use crate::__value as value;
 pub use crate::if_the_name_is_taken_or_in_an_impl__write__handle_equals_false;
 
@@ -54,6 +55,12 @@ pub type Whole<R> = R;
 
 /// The value of a function that can fail: what is in its `Ok`.
 pub type Success<R> = <R as Fallible>::Value;
+
+/// What a tracked call gives, by where the value is in the output.
+pub mod tracked {
+    pub use crate::engine::{TrackedSuccess as Success, TrackedWhole as Whole};
+    pub use crate::id::TaskRunId;
+}
 
 /// What a call gives: at once, or a future of it.
 pub type Called<M, R> = <M as Mode>::Called<R>;

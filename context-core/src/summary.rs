@@ -17,11 +17,20 @@
 //!
 //! Runs that are reported as one are one run here, with their numbers: `✓ parse-3e0 · 12 s · 12,000 runs, 3 failed`.
 //!
+//! Below the last line are the assets that were made, the first eight one by one: what each was made of, and by which
+//! tool.
+//!
+//! ```text
+//! 2 task runs: 2 completed · 1 asset · 40 ms
+//! → s3://lake/rows.parquet · from https://example.com/raw · by polars
+//! ```
+//!
 //! Memory does not grow with the number of runs, only with that of different tasks and of callers that have not ended.
 //! Task runs outside every flow run, and those that end after their flow run, are in no summary.
 //!
 //! This module knows records. Who installs it, and when, is decided by a program's entry point.
 
+mod assets;
 mod collect;
 mod numbers;
 mod render;
@@ -104,7 +113,8 @@ impl Recorder for SummaryRecorder {
             RunEvent::FlowRun(event) => lock(&self.collector).flow_run(event),
             RunEvent::Progress(event) => lock(&self.collector).progress(event),
             RunEvent::Artifact(event) => lock(&self.collector).artifact(event),
-            RunEvent::Asset(_) | RunEvent::Custom(_) => {}
+            RunEvent::Asset(event) => lock(&self.collector).asset(event),
+            RunEvent::Custom(_) => {}
         }
     }
 

@@ -15,7 +15,10 @@ const ROWS: &[(&str, &[&str])] = &[
     ("ground", &["id", "clock", "secret"]),
     ("values", &["tags", "parameters", "names", "state", "hook", "asset", "event", "settings"]),
     ("mechanism", &["stack", "runner"]),
-    ("services", &["record", "results", "cache", "transaction", "concurrency", "summary"]),
+    (
+        "services",
+        &["record", "results", "cache", "transaction", "concurrency", "summary", "lineage"],
+    ),
     ("catalogue", &["registry", "definition"]),
     ("ambient", &["context"]),
     ("engine", &["engine"]),
@@ -41,6 +44,9 @@ const ROWS: &[(&str, &[&str])] = &[
 const NEIGHBOURS: &[(&str, &str, &str)] = &[
     ("id", "clock", "an id begins with the time of its creation"),
     ("names", "parameters", "templates are filled in from parameters"),
+    ("asset", "names", "a key is made of parameters as a run's name is"),
+    ("asset", "parameters", "keys are filled in from parameters"),
+    ("state", "asset", "a key that cannot be made is one of the errors of a run"),
     ("hook", "state", "a hook's panic is told as that of a run is"),
     ("cache", "results", "a policy says where its records are kept, and how they are locked"),
     ("transaction", "results", "what a transaction has staged is written to a result store"),

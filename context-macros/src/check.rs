@@ -2,6 +2,7 @@
 //!
 //! Every rule reports on its own, so that all mistakes show at once. Nothing here changes the model.
 
+mod asset_key;
 mod results;
 mod run_name;
 mod signature;
@@ -12,7 +13,7 @@ use quote::ToTokens as _;
 use syn::{Attribute, ReceiverKind, Type};
 
 use crate::diagnostics::Sink;
-use crate::model::{Driver, HandleOption, Run};
+use crate::model::{Driver, HandleOption, Run, asset_text, is_asset_template};
 
 pub(crate) use signature::{signature, without_twins};
 
@@ -23,6 +24,7 @@ pub(crate) fn options(run: &Run, sink: &mut Sink) {
     retries(run, sink);
     timeout(run, sink);
     results::check(run, sink);
+    asset_keys(run, sink);
     for option in ["task_run_name", "flow_run_name"] {
         if let Some(template) = run.setting(option).and_then(|setting| setting.value.as_text()) {
             run_name::check(template, &run.parameters, sink);
@@ -31,6 +33,18 @@ pub(crate) fn options(run: &Run, sink: &mut Sink) {
     if let Some(key) = run.setting("result_storage_key").and_then(|setting| setting.value.as_text())
     {
         storage_key::check(key, &run.parameters, sink);
+    }
+}
+
+/// Templates of asset keys.
+fn asset_keys(run: &Run, sink: &mut Sink) {
+    for option in ["assets", "asset_deps"] {
+        let declared = run.setting(option).map_or(&[][..], |setting| setting.value.each());
+        for text in declared.iter().filter_map(|value| asset_text(value.as_expression()?)) {
+            if is_asset_template(&text.value()) {
+                asset_key::check(text, &run.parameters, sink);
+            }
+        }
     }
 }
 

@@ -97,7 +97,7 @@ pub fn flow(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `on_commit` | the same, called when the result of a run is committed |
 /// | `on_rollback` | the same, called when a transaction with a run of this task is rolled back |
 /// | `log_prints` | `true` or `false`: whether `log_print!` writes to the log; default: as the flow does |
-/// | `asset_deps` | assets that each run reads without getting them as arguments |
+/// | `asset_deps` | assets that each run reads without getting them as arguments, declared as in [`macro@materialize`] |
 /// | `handle` | a name for the handle type, or `false` for none |
 /// | `crate` | where the `context` crate is found |
 ///
@@ -121,7 +121,17 @@ pub fn task(arguments: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes a function a task that makes assets: `#[materialize("s3://bucket/rows", by = "polars")]`.
 ///
-/// The assets' keys come first; every option of [`macro@task`] may follow, and `by`, the tool that makes the assets.
+/// The assets come first; every option of [`macro@task`] may follow, and `by`, the tool that makes the assets.
+///
+/// An asset, here and in `asset_deps`, is declared by
+///
+/// * a key, a URI such as `"s3://bucket/rows"`: checked by the compiler;
+/// * a template of one, such as `"s3://bucket/{day}/rows"`: its fields are those of run names, and begin with parameters
+///   of the function;
+/// * `asset("s3://bucket/{day}/rows").with_name("Rows").with_owners(["ann"])`: a key or template with properties;
+/// * a closure of the parameters, `|parameters| format!(..)`, or any expression that gives a key or an `Asset`.
+///
+/// A key that is made of parameters is checked when a run begins, before the function is called.
 ///
 /// The facade documents the macro with examples.
 #[proc_macro_attribute]

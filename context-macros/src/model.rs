@@ -19,6 +19,7 @@ use crate::tokens;
 pub(crate) use options::{HandleOption, Setting};
 pub(crate) use output::{Driver, Output};
 pub(crate) use parameters::{Parameter, parameters};
+pub(crate) use values::{Value, asset_key_problem, asset_text, is_asset_template};
 
 /// The most parameters that a handle's `submit` and `map` can take.
 const MOST_PARAMETERS: usize = 12;

@@ -1,6 +1,8 @@
 //! `AssetContext`: the assets that a task run reads and makes.
 
-use std::collections::{BTreeMap, HashMap};
+mod gathered;
+
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,13 +11,16 @@ use serde_json::{Map, Value, json};
 use super::scope::scoped_by_push;
 use super::snapshot::AssetsPart;
 use super::{ContextModel, FlowRunContext, Frame, Ledger, Policy, Scope};
-use crate::asset::Asset;
-use crate::definition::{TaskDefinition, TaskOptions};
+use crate::asset::{Asset, AssetTemplateError};
+use crate::definition::{RunAssets, TaskDefinition, TaskOptions};
 use crate::id::TaskRunId;
+use crate::parameters::Parameters;
 use crate::record::{AssetEvent, Client, RunEvent, TaskInputs, TaskRunEvent};
 use crate::secret::Secrets;
 use crate::stack;
 use crate::state::{MissingContext, State, StateType};
+
+pub(crate) use gathered::GatheredAssets;
 
 /// The assets that a task run reads and makes; a new one for every attempt.
 #[derive(Clone, Debug)]
@@ -69,7 +74,8 @@ impl AssetContext {
     /// The context of a run of `definition` whose arguments came from `inputs`.
     ///
     /// Upstream are the assets that the input runs carry on in the flow run that surrounds this call; without a flow run
-    /// there are none.
+    /// there are none. Assets whose keys depend on parameters are left out:
+    /// [`from_task_and_arguments`](Self::from_task_and_arguments) has them.
     pub fn from_task_and_inputs(
         definition: &TaskDefinition,
         task_run_id: TaskRunId,
@@ -77,12 +83,31 @@ impl AssetContext {
     ) -> Self {
         let flow = FlowRunContext::get();
         let ledger = flow.as_ref().map(FlowRunContext::ledger);
-        Self::build(definition.options(), task_run_id, inputs, ledger.map(AsRef::as_ref))
+        Self::build(definition.options(), None, task_run_id, inputs, ledger.map(AsRef::as_ref))
     }
 
-    /// As `from_task_and_inputs`, and notes in `ledger` what the run carries on.
+    /// As [`from_task_and_inputs`](Self::from_task_and_inputs), of a run with these parameters.
+    ///
+    /// # Errors
+    ///
+    /// If a key that depends on parameters cannot be made of these.
+    pub fn from_task_and_arguments(
+        definition: &TaskDefinition,
+        task_run_id: TaskRunId,
+        inputs: &TaskInputs,
+        parameters: &Parameters,
+    ) -> Result<Self, AssetTemplateError> {
+        let options = definition.options();
+        let own = options.fill_in_assets(parameters).map_err(|(_, error)| error)?;
+        let flow = FlowRunContext::get();
+        let ledger = flow.as_ref().map(FlowRunContext::ledger);
+        Ok(Self::build(options, Some(&own), task_run_id, inputs, ledger.map(AsRef::as_ref)))
+    }
+
+    /// As `from_task_and_inputs`, with `own` in place of what the options say of all runs, and notes in `ledger` what the run carries on.
     pub(crate) fn build(
         options: &TaskOptions,
+        own: Option<&RunAssets>,
         task_run_id: TaskRunId,
         inputs: &TaskInputs,
         ledger: Option<&Ledger>,
@@ -93,9 +118,13 @@ impl AssetContext {
                 merge(&mut upstream_assets, ledger.tracked_assets(run));
             }
         }
+        let (made, read) = match own {
+            Some(own) => (own.made.as_slice(), own.read.as_slice()),
+            None => (options.made_assets(), options.read_assets()),
+        };
         let context = Self(Arc::new(AssetData {
-            direct_asset_dependencies: options.read_assets().to_vec(),
-            downstream_assets: options.made_assets().to_vec(),
+            direct_asset_dependencies: read.to_vec(),
+            downstream_assets: made.to_vec(),
             upstream_assets,
             materialized_by: options.tool().map(ToOwned::to_owned),
             task_run_id: Some(task_run_id),
@@ -150,9 +179,7 @@ impl AssetContext {
     /// A materializing run carries on what it makes; any other carries on what it has read.
     fn update_tracked_assets(&self, id: TaskRunId, ledger: &Ledger) {
         let assets = if self.0.downstream_assets.is_empty() {
-            let mut assets = self.0.upstream_assets.clone();
-            merge(&mut assets, self.0.direct_asset_dependencies.clone());
-            assets
+            self.read_assets()
         } else {
             self.0.downstream_assets.clone()
         };
@@ -230,14 +257,26 @@ impl AssetContext {
         }))
     }
 
+    /// The assets that the run has read: those its arguments were made of, then those it is declared to read.
+    pub(crate) fn read_assets(&self) -> Vec<Asset> {
+        let mut read = self.0.upstream_assets.clone();
+        merge(&mut read, self.0.direct_asset_dependencies.clone());
+        read
+    }
+
+    /// What the run has said so far about the assets it makes, by key.
+    pub(crate) fn metadata(&self) -> BTreeMap<String, Map<String, Value>> {
+        self.0.materialization_metadata.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The event about what a run has made that ended in `state`.
     ///
     /// Only a run that makes assets tells anything, and only if it completed (and was not taken from a cache) or failed.
     fn event(&self, state: &State) -> Option<&'static str> {
         match state.state_type() {
             _ if self.0.downstream_assets.is_empty() || state.name() == "Cached" => None,
-            StateType::Completed => Some("prefect.asset.materialization.succeeded"),
-            StateType::Failed => Some("prefect.asset.materialization.failed"),
+            StateType::Completed => Some(AssetEvent::SUCCEEDED),
+            StateType::Failed => Some(AssetEvent::FAILED),
             _ => None,
         }
     }
@@ -248,11 +287,10 @@ impl AssetContext {
         else {
             return;
         };
-        let mut read = self.0.upstream_assets.clone();
-        merge(&mut read, self.0.direct_asset_dependencies.clone());
+        let read = self.read_assets();
         for asset in &read {
             client.record(&RunEvent::Asset(AssetEvent {
-                event: "prefect.asset.referenced",
+                event: AssetEvent::REFERENCED,
                 asset,
                 task_run_id,
                 task_run,
@@ -261,8 +299,7 @@ impl AssetContext {
                 metadata: None,
             }));
         }
-        let metadata =
-            self.0.materialization_metadata.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let metadata = self.metadata();
         for asset in &self.0.downstream_assets {
             client.record(&RunEvent::Asset(AssetEvent {
                 event,
@@ -278,53 +315,6 @@ impl AssetContext {
 
     fn push(&self, current: Option<&Arc<Frame>>) -> Arc<Frame> {
         Frame::with_outer(current, |outer| outer.assets = Some(self.clone()))
-    }
-}
-
-/// What several runs of one task have read and made, for the run that is reported in their place.
-#[derive(Debug, Default)]
-pub(crate) struct GatheredAssets {
-    gathered: AssetData,
-    /// Where each of the upstream assets is: there may be many.
-    places: HashMap<Asset, usize>,
-}
-
-impl GatheredAssets {
-    /// Adds those of a run that has ended in `state`, if there is anything to tell of them.
-    pub(crate) fn add(&mut self, assets: &AssetContext, state: &State) {
-        if assets.event(state).is_none() {
-            return;
-        }
-        let AssetData { upstream_assets, materialization_metadata, .. } = &*assets.0;
-        for asset in upstream_assets {
-            let all = &mut self.gathered.upstream_assets;
-            match self.places.get(asset) {
-                Some(&place) => all[place] = asset.clone(),
-                None => {
-                    self.places.insert(asset.clone(), all.len());
-                    all.push(asset.clone());
-                }
-            }
-        }
-        let metadata = materialization_metadata.lock().unwrap_or_else(PoisonError::into_inner);
-        let all = self.gathered.materialization_metadata.get_mut();
-        let all = all.unwrap_or_else(PoisonError::into_inner);
-        for (key, metadata) in &*metadata {
-            all.entry(key.clone()).or_default().extend(metadata.clone());
-        }
-        drop(metadata);
-        if self.gathered.downstream_assets.is_empty() {
-            // Options of the task, and so the same for all.
-            self.gathered.downstream_assets = assets.0.downstream_assets.clone();
-            self.gathered.direct_asset_dependencies = assets.0.direct_asset_dependencies.clone();
-            self.gathered.materialized_by = assets.0.materialized_by.clone();
-        }
-    }
-
-    /// The context of the run that stands for the others; `None` if there is nothing to tell.
-    pub(crate) fn into_context(self, id: TaskRunId) -> Option<AssetContext> {
-        let gathered = AssetData { task_run_id: Some(id), ..self.gathered };
-        (!gathered.downstream_assets.is_empty()).then(|| AssetContext(Arc::new(gathered)))
     }
 }
 

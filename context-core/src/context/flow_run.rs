@@ -56,6 +56,8 @@ pub(crate) struct FlowRunData {
     pub(crate) stand_in: Option<StandIn>,
     pub(crate) parent_flow_run_id: Option<FlowRunId>,
     pub(crate) root_flow_run_id: FlowRunId,
+    /// The flow runs around it, the outermost first; none around most.
+    pub(crate) outer_flow_run_ids: Option<Arc<[FlowRunId]>>,
     pub(crate) tags: Option<Arc<TagNode>>,
     /// What the calling flow run says about prints.
     pub(crate) log_prints: Option<bool>,

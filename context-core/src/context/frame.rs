@@ -17,7 +17,7 @@ use super::{
     SettingsContext, SyncClientContext,
 };
 use crate::clock::{ManualClock, Timestamp};
-use crate::definition::{TaskDefinition, TaskOptions};
+use crate::definition::{RunAssets, TaskDefinition, TaskOptions};
 use crate::id::TaskRunId;
 use crate::parameters::Parameters;
 use crate::record::{Client, TaskInputs};
@@ -107,6 +107,8 @@ pub(crate) struct TaskDetails {
     pub(crate) name: Option<String>,
     pub(crate) parameters: Parameters,
     pub(crate) inputs: TaskInputs,
+    /// What it makes and reads, where that depends on its parameters.
+    pub(crate) run_assets: Option<Arc<RunAssets>>,
     pub(crate) assets: Option<AssetContext>,
     /// The run that is reported in place of this one and others.
     pub(crate) reported_as: Option<Arc<dyn ReportedRun>>,

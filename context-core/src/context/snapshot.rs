@@ -140,7 +140,8 @@ impl SerializedContext {
     }
 
     /// The same with the asset context of a run that is to be made elsewhere, as
-    /// [`AssetContext::from_task_and_inputs`] builds it. It is entered there as it is.
+    /// [`AssetContext::from_task_and_inputs`] or [`from_task_and_arguments`](AssetContext::from_task_and_arguments) builds it.
+    /// It is entered there as it is.
     #[must_use]
     pub fn with_asset_context(self, assets: &AssetContext) -> Self {
         self.changed(|parts| parts.assets = Some(assets.to_part()))

@@ -7,9 +7,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::assets::Declared;
 use super::extra::{FlowExtra, TaskExtra};
 use super::{FlowDefinition, IntoRetryDelay, RetryDelay, TaskDefinition};
-use crate::asset::{Asset, IntoAsset};
 use crate::names::{IntoRunName, RunName};
 use crate::runner::TaskRunner;
 use crate::state::InvalidOption;
@@ -175,8 +175,8 @@ pub struct TaskOptions {
     shared: Shared,
     tags: Tags,
     retry_jitter: Option<f64>,
-    assets: Vec<Asset>,
-    asset_deps: Vec<Asset>,
+    pub(super) assets: Declared,
+    pub(super) asset_deps: Declared,
     materialized_by: Option<Cow<'static, str>>,
     extra: Option<Box<TaskExtra>>,
 }
@@ -222,20 +222,6 @@ impl TaskOptions {
         self
     }
 
-    /// The assets that each run makes.
-    #[must_use]
-    pub fn assets<A: IntoAsset>(mut self, assets: impl IntoIterator<Item = A>) -> Self {
-        self.assets = self.checked_assets("assets", assets);
-        self
-    }
-
-    /// The assets that each run reads without getting them as arguments.
-    #[must_use]
-    pub fn asset_deps<A: IntoAsset>(mut self, assets: impl IntoIterator<Item = A>) -> Self {
-        self.asset_deps = self.checked_assets("asset_deps", assets);
-        self
-    }
-
     /// The tool that makes the assets, such as `polars`.
     #[must_use]
     pub fn materialized_by(mut self, tool: impl Into<Cow<'static, str>>) -> Self {
@@ -243,24 +229,9 @@ impl TaskOptions {
         self
     }
 
-    fn checked_assets<A: IntoAsset>(
-        &mut self,
-        option: &'static str,
-        assets: impl IntoIterator<Item = A>,
-    ) -> Vec<Asset> {
+    /// Says that a run has to look at more than the name and the tags.
+    pub(super) const fn demand(&mut self) {
         self.shared.demanding = true;
-        let mut checked: Vec<Asset> = Vec::new();
-        for asset in assets {
-            match asset.into_asset() {
-                // One key, one asset: the last definition wins.
-                Ok(asset) => match checked.iter_mut().find(|known| **known == asset) {
-                    Some(known) => *known = asset,
-                    None => checked.push(asset),
-                },
-                Err(error) => self.shared.reject(option, format!("has a bad key: {error}")),
-            }
-        }
-        checked
     }
 
     pub(crate) fn task_name<'a>(&'a self, definition: &TaskDefinition) -> &'a str {
@@ -285,12 +256,9 @@ impl TaskOptions {
         self.retry_jitter
     }
 
-    pub(crate) fn made_assets(&self) -> &[Asset] {
-        &self.assets
-    }
-
-    pub(crate) fn read_assets(&self) -> &[Asset] {
-        &self.asset_deps
+    /// True if something is made of the parameters of each run.
+    pub(crate) const fn reads_parameters(&self) -> bool {
+        self.shared.run_name.is_some() || self.has_asset_templates()
     }
 
     pub(crate) fn tool(&self) -> Option<&str> {
@@ -396,6 +364,10 @@ mod tests {
         assert!(problem(&TaskOptions::new().retry_delay(vec![Duration::ZERO; 51])).contains("51"));
         assert!(problem(&TaskOptions::new().name("")).contains("is empty"));
         assert!(problem(&TaskOptions::new().assets(["no scheme"])).contains("bad key"));
+        assert_eq!(
+            problem(&TaskOptions::new().asset_deps(["s3://{day"])),
+            "option `asset_deps` of `fetch` has a bad key: the template has an unbalanced `{` at byte 5; a literal one is written twice"
+        );
     }
 
     #[test]

@@ -212,8 +212,7 @@ impl TaskOptions {
         match RunNameTemplate::new(template.as_ref()) {
             Ok(template) => self.extra_mut().caching.storage_key = Some(template),
             Err(error) => {
-                let problem = error.to_string().replace("run name template", "its template");
-                self.reject("result_storage_key", format!("is not usable: {problem}"));
+                self.reject("result_storage_key", format!("is not usable: {error}"));
             }
         }
         self

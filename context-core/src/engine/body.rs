@@ -10,6 +10,7 @@ use super::glue::{CarriesRunError, Fallible, Glue};
 use super::remote::RemoteFn;
 use super::submit::{ArgumentList, FlowCaller, OwnedCall, Submitter};
 use crate::definition::{FlowDefinition, TaskDefinition};
+use crate::id::TaskRunId;
 use crate::parameters::ParameterSink;
 use crate::state::Failure;
 
@@ -234,6 +235,8 @@ pub trait TaskFn<Args>: Sized + 'static {
     type Output;
     /// The value in it: `T` of a `Result<T, E>`, else the output itself.
     type Value;
+    /// The output, with a value that knows its run.
+    type Tracked;
     /// How it is called.
     type Mode: Mode;
 
@@ -251,6 +254,8 @@ pub trait TaskFn<Args>: Sized + 'static {
     ///
     /// If the output is an error.
     fn value(output: Self::Output) -> Result<Self::Value, Failure>;
+    /// Says which run has made the value in the output.
+    fn track(output: Self::Output, run: TaskRunId) -> Self::Tracked;
     /// Runs it elsewhere.
     fn submitter() -> Submitter<Self, Args>
     where

@@ -68,11 +68,21 @@ pub trait Fallible {
     type Value;
     /// The type of an error.
     type Error;
+    /// The type with another type of good value.
+    type With<T>;
+
+    /// The same with what `change` makes of a good value.
+    fn map_value<T>(self, change: impl FnOnce(Self::Value) -> T) -> Self::With<T>;
 }
 
 impl<T, E> Fallible for Result<T, E> {
     type Value = T;
     type Error = E;
+    type With<U> = Result<U, E>;
+
+    fn map_value<U>(self, change: impl FnOnce(T) -> U) -> Result<U, E> {
+        self.map(change)
+    }
 }
 
 /// An error type that can carry an error of the engine.

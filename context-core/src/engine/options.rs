@@ -15,7 +15,7 @@ use super::futures::TaskFutures;
 use super::input::{Upstream, WaitFor};
 use super::submit::{ArgumentList, IntoInputs, IntoMapInputs, Prepared};
 use super::task_runner::TaskRunner;
-use crate::asset::IntoAsset;
+use crate::asset::IntoAssetTemplate;
 use crate::cache::{CachePolicy, IntoCacheKey, KeyContext};
 use crate::definition::{
     FlowHookArguments, FlowOptions, IntoRetryDelay, IntoSerializer, TaskHookArguments, TaskOptions,
@@ -169,13 +169,13 @@ impl<H: TaskFn<Args>, Args: ArgumentList> WithOptions<H, Args> {
         self.change(|options| options.tags(tags))
     }
 
-    /// Other assets that each run makes.
-    pub fn assets<A: IntoAsset>(self, assets: impl IntoIterator<Item = A>) -> Self {
+    /// Other assets that each run makes, in place of those of the attribute; none, if the list is empty.
+    pub fn assets<A: IntoAssetTemplate>(self, assets: impl IntoIterator<Item = A>) -> Self {
         self.change(|options| options.assets(assets))
     }
 
     /// Other assets that each run reads without getting them as arguments.
-    pub fn asset_deps<A: IntoAsset>(self, assets: impl IntoIterator<Item = A>) -> Self {
+    pub fn asset_deps<A: IntoAssetTemplate>(self, assets: impl IntoIterator<Item = A>) -> Self {
         self.change(|options| options.asset_deps(assets))
     }
 
@@ -246,6 +246,15 @@ impl<H: TaskFn<Args>, Args: ArgumentList> WithOptions<H, Args> {
         inputs: impl IntoInputs<Args>,
     ) -> <H::Mode as Mode>::Called<State<H::Value>> {
         H::Mode::make((H::submitter().state)(self.prepare(inputs.into_inputs())))
+    }
+
+    /// Calls it with a tuple of inputs, for a value that knows its run.
+    #[doc(hidden)]
+    pub fn tracked_with(
+        self,
+        inputs: impl IntoInputs<Args>,
+    ) -> <H::Mode as Mode>::Called<H::Tracked> {
+        H::Mode::make((H::submitter().tracked)(self.prepare(inputs.into_inputs())))
     }
 
     /// Submits it with a tuple of inputs.

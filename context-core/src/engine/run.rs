@@ -9,6 +9,7 @@ mod begin;
 mod ends;
 mod enter;
 mod keep;
+mod lineage;
 mod log;
 mod record;
 mod reported;
@@ -144,7 +145,7 @@ impl Run {
         presence: Presence<Frame>,
         attention: Attention,
     ) -> Self {
-        let wanted = definition.options().run_name().is_some()
+        let wanted = definition.options().reads_parameters()
             || attention.parameters
                 && Frame::with_client(presence.frame(), Client::wants_parameters);
         let keeps =
@@ -339,6 +340,14 @@ impl Run {
         match &self.target {
             Target::Task(task) => task.definition.meta().name,
             Target::Flow(flow) => flow.definition.meta().name,
+        }
+    }
+
+    /// A task run's id, once it was created.
+    pub(super) const fn task_run_id(&self) -> Option<TaskRunId> {
+        match &self.target {
+            Target::Task(task) => task.id,
+            Target::Flow(_) => None,
         }
     }
 

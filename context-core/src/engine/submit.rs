@@ -6,6 +6,7 @@ mod owned;
 mod probe;
 mod published;
 mod state;
+mod tracked;
 mod waiting;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use self::owned::{OfFlow, OfTask};
 use self::published::Publisher;
 use self::state::ForState;
+use self::tracked::Tracking;
 use self::waiting::Waiting;
 use super::body::{FlowFn, TaskFn};
 use super::future::TaskFuture;
@@ -103,6 +105,7 @@ pub struct Submitter<H: TaskFn<Args>, Args: ArgumentList> {
     pub(super) submit: fn(Prepared<Args, TaskOptions>) -> TaskFuture<H::Value>,
     pub(super) call: fn(Prepared<Args, TaskOptions>) -> OwnedCall<H::Output>,
     pub(super) state: fn(Prepared<Args, TaskOptions>) -> StateCall<H::Value>,
+    pub(super) tracked: fn(Prepared<Args, TaskOptions>) -> OwnedCall<H::Tracked>,
 }
 
 /// How a flow whose arguments and output may move between threads is called.
@@ -164,6 +167,14 @@ where
     Args: ArgumentList<Inputs: Send + 'static> + Send + 'static,
 {
     OwnedCall(Box::new(ForState::new(task_called::<H, Args>(prepared))))
+}
+
+fn tracked_task<H, Args>(prepared: Prepared<Args, TaskOptions>) -> OwnedCall<H::Tracked>
+where
+    H: TaskFn<Args, Output: Send + 'static>,
+    Args: ArgumentList<Inputs: Send + 'static> + Send + 'static,
+{
+    OwnedCall(Box::new(Tracking::<H, Args>(task_called::<H, Args>(prepared))))
 }
 
 fn call_flow<H, Args>(prepared: Prepared<Args, FlowOptions>) -> OwnedCall<H::Output>

@@ -56,18 +56,18 @@ enum Step {
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum TemplateError {
     #[error(
-        "run name template has an unbalanced `{brace}` at byte {position}; a literal one is written twice"
+        "the template has an unbalanced `{brace}` at byte {position}; a literal one is written twice"
     )]
     UnbalancedBrace { brace: char, position: usize },
-    #[error("run name template has a field without a name at byte {position}")]
+    #[error("the template has a field without a name at byte {position}")]
     EmptyField { position: usize },
-    #[error("run name template has a bad index in field `{field}`: write `name[0]` or `name[key]`")]
+    #[error("the template has a bad index in field `{field}`: write `name[0]` or `name[key]`")]
     BadIndex { field: String },
-    #[error("run name template has a format in field `{field}`, which is not supported")]
+    #[error("the template has a format in field `{field}`, which is not supported")]
     Format { field: String },
-    #[error("run name template has field `{field}`, but {}", known_parameters(.known))]
+    #[error("the template has field `{field}`, but {}", known_parameters(.known))]
     UnknownParameter { field: String, known: Vec<String> },
-    #[error("run name template has field `{field}`, but that parameter has no such part")]
+    #[error("the template has field `{field}`, but that parameter has no such part")]
     UnknownPart { field: String },
 }
 
@@ -138,6 +138,17 @@ impl RunNameTemplate {
             }
         }
         Ok(name)
+    }
+}
+
+impl RunNameTemplate {
+    /// The text with `value` for every field.
+    pub(crate) fn with_fields(&self, value: &str) -> String {
+        let parts = self.parts.iter().map(|part| match part {
+            Part::Literal(text) => text.as_str(),
+            Part::Field(_) => value,
+        });
+        parts.collect()
     }
 }
 
@@ -276,7 +287,7 @@ mod tests {
     fn what_does_not_exist_is_named() {
         assert_eq!(
             render("{night.x}").unwrap_err().to_string(),
-            "run name template has field `night.x`, but the parameters are `day`, `user`, `rows`, `none`"
+            "the template has field `night.x`, but the parameters are `day`, `user`, `rows`, `none`"
         );
         let err = RunNameTemplate::new("{a}").unwrap().render(&Parameters::EMPTY).unwrap_err();
         assert!(err.to_string().ends_with("but there are no parameters"), "{err}");

@@ -99,6 +99,15 @@ macro_rules! __task_fn {
                 $crate::private::WithOptions::<$handle, ($($type,)*)>::new().state_with(($($name,)*))
             }
 
+            $visibility fn tracked $($($generics)*)? (
+                $($name: impl $crate::private::IntoInput<$type>),*
+            ) -> $crate::private::Called<
+                $crate::private::$mode,
+                $crate::private::tracked::$value<$output>,
+            > $($($bounds)*)? {
+                $crate::private::WithOptions::<$handle, ($($type,)*)>::new().tracked_with(($($name,)*))
+            }
+
             $crate::private::map! {
                 $visibility fn $handle [$($($generics)*)?] ($($name: $type),*)
                 -> $crate::private::$value<$output>, [$($($bounds)*)?]
@@ -110,6 +119,7 @@ macro_rules! __task_fn {
 
             impl $($($generics)*)? $crate::private::TaskFn<($($type,)*)> for $handle $($($bounds)*)? {
                 type Value = $crate::private::$value<$output>;
+                type Tracked = $crate::private::tracked::$value<$output>;
 
                 $crate::private::function! {
                     task $mode $handle ($($name: $type = $recorded),*) $output, $($kept)? $body
@@ -119,6 +129,13 @@ macro_rules! __task_fn {
                     output: $output,
                 ) -> ::core::result::Result<Self::Value, $crate::private::Failure> {
                     $crate::private::value!($value<$output>, output)
+                }
+
+                fn track(
+                    output: $output,
+                    run: $crate::private::tracked::TaskRunId,
+                ) -> Self::Tracked {
+                    $crate::private::track!($value output, run)
                 }
 
                 fn submitter() -> $crate::private::Submitter<Self, ($($type,)*)> {
@@ -338,6 +355,18 @@ macro_rules! __value {
     };
 }
 
+/// The output with a value that knows its run: `Success output, run` or `Whole output, run`.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __track {
+    (Whole $output:ident, $run:ident) => {
+        $crate::engine::Tracked::new($output, $run)
+    };
+    (Success $output:ident, $run:ident) => {
+        $crate::engine::track_success($output, $run)
+    };
+}
+
 /// Methods that cannot be called, because no type is an `OwnedArgument`: the error says why.
 ///
 /// `pub task length(A0, A1) [A0]` names the argument that is borrowed, `[for<'a> &'a ()]` none: a bound on nothing of
@@ -355,6 +384,12 @@ macro_rules! __refusals {
                 $($refused)*: $crate::private::OwnedArgument<$handle>,
             {
                 ::core::unreachable!()
+            }
+
+            $visibility fn tracked<$($argument),*>($(_: $argument),*)
+            where
+                $($refused)*: $crate::private::OwnedArgument<$handle>,
+            {
             }
 
             $visibility fn map<$($argument),*>(

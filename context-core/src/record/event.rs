@@ -307,7 +307,8 @@ pub struct ProgressEvent<'a> {
 /// A task run read or made an asset.
 #[derive(Clone, Copy, Debug)]
 pub struct AssetEvent<'a> {
-    /// Prefect's name of the event, such as `prefect.asset.materialization.succeeded`.
+    /// Prefect's name of the event: [`REFERENCED`](Self::REFERENCED), [`SUCCEEDED`](Self::SUCCEEDED) or
+    /// [`FAILED`](Self::FAILED).
     pub event: &'static str,
     /// The asset.
     pub asset: &'a Asset,
@@ -321,6 +322,15 @@ pub struct AssetEvent<'a> {
     pub materialized_by: Option<&'a str>,
     /// What the run said about it.
     pub metadata: Option<&'a serde_json::Map<String, Value>>,
+}
+
+impl AssetEvent<'_> {
+    /// The name of the event about an asset that was read for a materialization.
+    pub const REFERENCED: &'static str = "prefect.asset.referenced";
+    /// The name of the event about an asset that was made.
+    pub const SUCCEEDED: &'static str = "prefect.asset.materialization.succeeded";
+    /// The name of the event about an asset that could not be made.
+    pub const FAILED: &'static str = "prefect.asset.materialization.failed";
 }
 
 /// An artifact was created or changed.

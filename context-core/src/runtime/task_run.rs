@@ -3,7 +3,8 @@
 //! Inside a subflow that a task has called, this is still that task's run.
 
 use super::{links, mock};
-use crate::context::{ContextModel, TaskRunContext};
+use crate::asset::Asset;
+use crate::context::{AssetContext, ContextModel, TaskRunContext};
 use crate::id::TaskRunId;
 use crate::parameters::Parameters;
 use crate::tags::TagSet;
@@ -67,6 +68,30 @@ pub fn parameters() -> Parameters {
 pub fn run_count() -> u32 {
     let real = || read(TaskRunContext::run_count);
     mock::scalar("PREFECT__RUNTIME__TASK_RUN__RUN_COUNT", real).unwrap_or(0)
+}
+
+/// The assets that the run makes.
+///
+/// ```
+/// assert!(context_core::runtime::task_run::assets().is_empty());
+/// ```
+pub fn assets() -> Vec<Asset> {
+    TaskRunContext::get()
+        .and_then(|_| AssetContext::get())
+        .map(|assets| assets.downstream_assets().to_vec())
+        .unwrap_or_default()
+}
+
+/// The assets that the run reads: those its arguments were made of, then those it is declared to read.
+///
+/// ```
+/// assert!(context_core::runtime::task_run::upstream_assets().is_empty());
+/// ```
+pub fn upstream_assets() -> Vec<Asset> {
+    TaskRunContext::get()
+        .and_then(|_| AssetContext::get())
+        .map(|assets| assets.read_assets())
+        .unwrap_or_default()
 }
 
 /// The id that the server knows the run by.

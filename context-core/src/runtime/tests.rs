@@ -44,6 +44,7 @@ fn flow_run(id: FlowRunId, parent: Option<FlowRunId>) -> FlowRunContext {
         stand_in: None,
         parent_flow_run_id: parent,
         root_flow_run_id: parent.unwrap_or(id),
+        outer_flow_run_ids: None,
         tags: None,
         log_prints: None,
         cancellation: None,

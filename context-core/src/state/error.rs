@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::asset::AssetTemplateError;
 use crate::id::TaskRunId;
 use crate::names::TemplateError;
 use crate::state::State;
@@ -165,6 +166,16 @@ pub enum RunErrorKind {
         run: &'static str,
         /// What is wrong with the template.
         source: TemplateError,
+    },
+    /// The key of an asset cannot be made of the parameters.
+    #[error("the asset key `{template}` of `{run}` cannot be made: {source}")]
+    AssetKey {
+        /// The task.
+        run: &'static str,
+        /// The asset as it was declared.
+        template: String,
+        /// What is wrong with the template, or with what came of it.
+        source: AssetTemplateError,
     },
     /// A retry needs a second copy of the arguments, and there is none.
     #[error(
@@ -340,6 +351,7 @@ impl Error for RunError {
                 failure.source.as_deref().map(|source| -> &(dyn Error + 'static) { source })
             }
             RunErrorKind::RunName { source, .. } => Some(source),
+            RunErrorKind::AssetKey { source, .. } => Some(source),
             _ => None,
         }
     }

@@ -8,12 +8,15 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
+use super::assets::Assets;
 use super::numbers::{Counts, Elements, Facts, Outcome};
 use super::text;
 use super::tree::{Kind, Label, Line, Scope};
 use crate::clock::Timestamp;
 use crate::id::{FlowRunId, TaskRunId};
-use crate::record::{ArtifactEvent, FlowRunEvent, ProgressEvent, RunTags, TaskRunEvent};
+use crate::record::{
+    ArtifactEvent, AssetEvent, FlowRunEvent, ProgressEvent, RunTags, TaskRunEvent,
+};
 use crate::state::State;
 
 /// The most callers under whose ids something is parked in one flow run. With more, the half that was used least
@@ -52,6 +55,7 @@ pub(super) struct Tree {
     pub(super) flow: Box<str>,
     pub(super) line: Line,
     pub(super) totals: Totals,
+    pub(super) assets: Assets,
 }
 
 /// The numbers under a flow run, at any depth.
@@ -72,6 +76,7 @@ struct OpenFlow {
     /// Counts the uses of `parked`.
     clock: u64,
     totals: Totals,
+    assets: Assets,
     /// What runs stand for that end next.
     elements: IdMap<TaskRunId, Elements>,
     ended: Option<(Box<str>, Facts, Label)>,
@@ -149,6 +154,7 @@ impl Collector {
             flow: event.flow_name.into(),
             line: Line { facts, label, below: flow.scope },
             totals: flow.totals,
+            assets: flow.assets,
         });
     }
 
@@ -207,6 +213,7 @@ impl Collector {
         flow.totals.retries += subflow.totals.retries;
         flow.totals.subflows += subflow.totals.subflows + 1;
         flow.totals.artifacts += subflow.totals.artifacts;
+        flow.assets.merge(subflow.assets);
         let mut below = subflow.scope;
         below.merge(flow.take_below(stand_in.id));
         flow.below(stand_in.parent).add(Kind::Flow, &name, &facts, || label, below);
@@ -218,6 +225,14 @@ impl Collector {
             && let Some(flow) = self.flows.get_mut(&flow_run_id)
         {
             flow.totals.artifacts += 1;
+        }
+    }
+
+    pub(super) fn asset(&mut self, event: &AssetEvent<'_>) {
+        if let Some(flow_run_id) = event.task_run.flow_run_id
+            && let Some(flow) = self.flows.get_mut(&flow_run_id)
+        {
+            flow.assets.add(event);
         }
     }
 

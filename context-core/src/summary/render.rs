@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::assets::{AssetLine, Assets};
 use super::collect::{Totals, Tree};
 use super::numbers::{Counts, Elements, Numbers, Outcome};
 use super::text::{self, count, counted, enumerate};
@@ -11,6 +12,8 @@ use super::tree::{Group, Kind, Line, Scope};
 pub(super) const WIDTH: usize = 100;
 /// The most columns of a name.
 const NAME: usize = 40;
+/// The most columns of an asset's key.
+const ASSET: usize = 56;
 /// The most columns of a list of tags, with its brackets.
 const TAGS: usize = 32;
 /// A tree with more nodes is shown without its plain lines.
@@ -27,8 +30,9 @@ pub(super) fn draw(tree: &mut Tree, color: bool) -> String {
     row.end_of_line(&tree.line, true);
     canvas.items("", &items(&tree.line.below));
     let mut row = canvas.row("");
-    totals(&mut row, &tree.totals, tree.line.facts.duration);
+    totals(&mut row, &tree.totals, &tree.assets, tree.line.facts.duration);
     row.end();
+    canvas.assets(&tree.assets);
     canvas.text
 }
 
@@ -136,6 +140,41 @@ impl Canvas {
             }
             let trunk = if last { "   " } else { "│  " };
             self.items(&format!("{prefix}{trunk}"), &item.below());
+        }
+    }
+}
+
+impl Canvas {
+    /// The assets that were made, a line for each.
+    fn assets(&mut self, assets: &Assets) {
+        for AssetLine { key, failed, upstream, tool } in &assets.lines {
+            let mut row = self.row("");
+            let (style, symbol) =
+                if *failed { (Style::Of(Outcome::Failed), "✗ ") } else { (Style::Dim, "→ ") };
+            row.put(style, symbol);
+            row.put(Style::Bold, &text::shorten(key, ASSET));
+            if *failed {
+                row.part(style, "failed");
+            }
+            match upstream.as_slice() {
+                [] => {}
+                [one] => row.part(Style::Plain, &format!("from {}", text::shorten(one, NAME))),
+                [one, ..] => {
+                    row.part(
+                        Style::Plain,
+                        &format!("from {} and others", text::shorten(one, NAME)),
+                    );
+                }
+            }
+            if let Some(tool) = tool {
+                row.part(Style::Dim, &format!("by {tool}"));
+            }
+            row.end();
+        }
+        if assets.more {
+            let mut row = self.row("");
+            row.put(Style::Dim, "… and others");
+            row.end();
         }
     }
 }
@@ -273,7 +312,7 @@ fn outcomes(counts: &Counts) -> String {
     list
 }
 
-fn totals(row: &mut Row<'_>, totals: &Totals, duration: Option<Duration>) {
+fn totals(row: &mut Row<'_>, totals: &Totals, assets: &Assets, duration: Option<Duration>) {
     let counts = &totals.task_runs;
     let runs = counts.runs();
     let mut rest = Vec::new();
@@ -285,6 +324,13 @@ fn totals(row: &mut Row<'_>, totals: &Totals, duration: Option<Duration>) {
     }
     if totals.artifacts > 0 {
         rest.push(counted(totals.artifacts, "artifact", "artifacts"));
+    }
+    match (assets.made, assets.failed) {
+        (0, 0) => {}
+        (made, 0) => rest.push(counted(made, "asset", "assets")),
+        (made, failed) => {
+            rest.push(format!("{}, {} failed", counted(made, "asset", "assets"), count(failed)));
+        }
     }
     rest.extend(duration.map(text::duration));
     let taken: usize = rest.iter().map(|part| 3 + text::width(part)).sum();

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::home::Home;
 use crate::clock::Timestamp;
+use crate::lineage::{LineageGraph, lineage};
 use crate::record::{FlowRun, MemoryRecorder, Recorded, TaskRun};
 use crate::state::State;
 
@@ -55,6 +56,14 @@ impl<T> Report<T> {
     /// Every task run with its last state, in the order of their first states. A subflow is a task run, too.
     pub fn task_runs(&self) -> Vec<(TaskRun, State)> {
         self.recorder.task_runs()
+    }
+
+    /// The assets that were made and read in the first flow run, and in those inside it; empty if there was none.
+    pub fn lineage(&self) -> LineageGraph {
+        match self.flow_runs().first() {
+            Some((run, _)) => lineage(run.id),
+            None => LineageGraph::new([]),
+        }
     }
 
     /// The names of the states of each run of the task or flow called `name`, in the order of their first states.

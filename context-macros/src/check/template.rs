@@ -30,6 +30,36 @@ pub(super) fn fields<'a>(template: &'a str, right: &str) -> Result<Vec<&'a str>,
     Ok(fields)
 }
 
+/// What stands before, between and behind the fields of a template whose braces are right; doubled braces are single ones.
+pub(super) fn between(template: &str) -> Vec<String> {
+    let mut literals = vec![String::new()];
+    let mut rest = template;
+    while let Some(at) = rest.find(['{', '}']) {
+        let (before, from) = rest.split_at(at);
+        let (brace, after) = from.split_at(1);
+        if let Some(literal) = literals.last_mut() {
+            literal.push_str(before);
+        }
+        rest = match (after.strip_prefix(brace), after.split_once('}')) {
+            (Some(escaped), _) => {
+                if let Some(literal) = literals.last_mut() {
+                    literal.push_str(brace);
+                }
+                escaped
+            }
+            (None, Some((_, after))) => {
+                literals.push(String::new());
+                after
+            }
+            (None, None) => after,
+        };
+    }
+    if let Some(literal) = literals.last_mut() {
+        literal.push_str(rest);
+    }
+    literals
+}
+
 /// What a field starts with: `user` of `user.name` and `user[name]`.
 pub(super) fn root(field: &str) -> &str {
     field.split(['.', '[']).next().unwrap_or_default().trim()
@@ -46,6 +76,12 @@ mod tests {
         assert_eq!(fields, ["day", "user.name", "rows[0]", "x"]);
         let roots: Vec<&str> = fields.into_iter().map(root).collect();
         assert_eq!(roots, ["day", "user", "rows", "x"]);
+    }
+
+    #[test]
+    fn what_stands_between_fields() {
+        assert_eq!(between("a{b}c{{d}}{e:>4}"), ["a", "c{d}", ""]);
+        assert_eq!(between(""), [""]);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! What describes a function to core: what the macro read off it, and its options.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens as _, quote, quote_spanned};
+use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 
-use crate::model::Run;
+use crate::model::{Run, Setting, Value};
 use crate::source_hash::source_hash;
 
 /// The definition as an expression: `definition!(task { name: "fetch", .. } .retries(3))`.
@@ -33,10 +33,14 @@ fn description(run: &Run) -> TokenStream {
     let is_async = run.driver.is_async();
     // At the function's own line, not at the first line of its attribute.
     let line = quote_spanned!(sig.ident.span()=> ::core::line!());
-    let settings = run.settings.iter().map(|setting| {
-        let method = &setting.method;
-        let value = setting.value.to_token_stream();
-        quote!(.#method(#value))
+    let settings = run.settings.iter().flat_map(|Setting { method, value, .. }| {
+        value.each().iter().map(move |one| {
+            // A closure makes an asset of the parameters.
+            let made = matches!(value, Value::Each(_)) && one.is_closure();
+            let method = if made { format_ident!("{method}_with") } else { method.clone() };
+            let one = one.to_token_stream();
+            quote!(.#method(#one))
+        })
     });
     quote! {
         {

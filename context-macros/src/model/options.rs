@@ -195,10 +195,9 @@ pub(crate) fn resolve(kind: Kind, arguments: Vec<Argument>, sink: &mut Sink) -> 
                 "`#[materialize]` needs the key of at least one asset: write `#[materialize(\"s3://bucket/key\")]`",
             );
         }
-        let method = Ident::new("assets", Span::call_site());
-        options
-            .settings
-            .insert(0, Setting { option: method.clone(), method, value: Value::List(assets) });
+        let option = Ident::new("assets", Span::call_site());
+        let method = Ident::new("asset", Span::call_site());
+        options.settings.insert(0, Setting { option, method, value: Value::Each(assets) });
     }
     options
 }
@@ -241,7 +240,11 @@ fn option(known: &Known, name: &Ident, value: Expr, options: &mut Options, sink:
             return;
         }
     };
-    let method = Ident::new(known.method, crate::tokens::generated_at(name.span()));
+    let method = match value {
+        Value::Each(_) => "asset_dep",
+        _ => known.method,
+    };
+    let method = Ident::new(method, crate::tokens::generated_at(name.span()));
     options.settings.push(Setting { option: name.clone(), method, value });
 }
 

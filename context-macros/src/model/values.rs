@@ -16,7 +16,7 @@ use syn::{Expr, Lit, LitStr, UnOp};
 use crate::diagnostics::Sink;
 use crate::tokens::generated_at;
 
-pub(crate) use asset::{asset, assets};
+pub(crate) use asset::{asset, asset_key_problem, asset_text, assets, is_asset_template};
 pub(crate) use duration::{duration, durations};
 pub(crate) use function::{function, hooks};
 pub(crate) use result::{serializer, storage, storage_key};
@@ -36,6 +36,8 @@ pub(crate) enum Value {
     Duration(Duration, Span),
     /// An array.
     List(Vec<Self>),
+    /// Handed over one by one, as they may be of different types.
+    Each(Vec<Self>),
     /// A tuple, since the elements may be of different types.
     Tuple(Vec<Expr>, Span),
 }
@@ -47,6 +49,27 @@ impl Value {
             Self::Expression(value) => text_literal(value),
             _ => None,
         }
+    }
+
+    /// The values of a list that is handed over one by one, or the value itself.
+    pub(crate) fn each(&self) -> &[Self] {
+        match self {
+            Self::Each(values) => values,
+            one => std::slice::from_ref(one),
+        }
+    }
+
+    /// The expression, if the value is one.
+    pub(crate) fn as_expression(&self) -> Option<&Expr> {
+        match self {
+            Self::Expression(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// True if the value is written as a closure.
+    pub(crate) fn is_closure(&self) -> bool {
+        self.as_expression().is_some_and(|value| matches!(ungrouped(value), Expr::Closure(_)))
     }
 
     /// True if the value is written as `false`.
@@ -73,7 +96,7 @@ impl ToTokens for Value {
                 let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
                 tokens.extend(quote_spanned!(generated_at(*span)=> ::core::time::Duration::new(#seconds, #nanos)));
             }
-            Self::List(values) => tokens.extend(quote!([#(#values),*])),
+            Self::List(values) | Self::Each(values) => tokens.extend(quote!([#(#values),*])),
             Self::Tuple(values, span) => {
                 let values = values.iter().map(ToTokens::to_token_stream).collect();
                 tokens.extend(tuple(values, generated_at(*span)));

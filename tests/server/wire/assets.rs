@@ -2,8 +2,11 @@
 
 use context::prelude::*;
 use context::{Asset, AssetMetadataError};
-use prefect_server::compare::{Difference, assert_same, prefects};
-use serde_json::json;
+use prefect_server::PrefectServer;
+use prefect_server::compare::{Difference, assert_same, prefects, transcript};
+use serde_json::{Value, json};
+
+use crate::support::{flow_run, text, until};
 
 use super::failures::failures_in_other_words;
 use super::{ValueError, and, said, untracked_results, version_of_the_function};
@@ -63,4 +66,65 @@ async fn scenario_09_assets() {
             ),
         ]),
     );
+}
+
+/// An event without what differs from run to run: ids and names of runs, times.
+fn essence(event: &Value) -> Value {
+    let mut related: Vec<Value> = event["related"].as_array().unwrap().clone();
+    for resource in &mut related {
+        let role = text(&resource["prefect.resource.role"]).to_owned();
+        if ["flow-run", "task-run", "flow"].contains(&role.as_str()) {
+            let id = text(&resource["prefect.resource.id"]);
+            let kind = id.rsplit_once('.').unwrap().0.to_owned();
+            let name = text(&resource["prefect.resource.name"]);
+            let name = if role == "task-run" { name.split_once('-').unwrap().0 } else { "" };
+            *resource = json!({ "role": role, "kind": kind, "name": name });
+        }
+    }
+    // Prefect has assets in a set.
+    let assets = related.partition_point(|resource| resource["prefect.resource.role"] == "asset");
+    related[..assets].sort_by_key(ToString::to_string);
+    let payload = event["payload"].as_object().cloned().unwrap_or_default();
+    json!({
+        "event": event["event"],
+        "resource": event["resource"],
+        "related": related,
+        "payload": payload,
+    })
+}
+
+fn sorted(mut events: Vec<Value>) -> Vec<Value> {
+    events.sort_by_key(ToString::to_string);
+    events
+}
+
+#[tokio::test]
+async fn the_server_has_the_asset_events_that_prefect_has_sent() {
+    let Some(server) = PrefectServer::shared() else { return };
+    let recorded = transcript("09-assets");
+    let messages = recorded.as_array().unwrap().iter();
+    let prefects: Vec<Value> = messages
+        .filter_map(|message| message["client"].as_object().cloned().map(Value::Object))
+        .filter(|event| {
+            event["event"].as_str().is_some_and(|name| name.starts_with("prefect.asset."))
+        })
+        .map(|event| essence(&event))
+        .collect();
+    assert_eq!(prefects.len(), 7, "{prefects:#?}");
+    let Some((state, _)) = said(assets::state).await else { return };
+    let wanted = json!({
+        "filter": {
+            "related": { "id": [format!("prefect.flow-run.{}", flow_run(&state))] },
+            "event": { "prefix": ["prefect.asset."] },
+        },
+        "limit": 50,
+    });
+    let mut told = Vec::new();
+    until("the asset events are recorded", || {
+        told = server.post("/events/filter", &wanted)["events"].as_array().unwrap().clone();
+        told.len() >= prefects.len()
+    })
+    .await;
+    let ours: Vec<Value> = told.iter().map(essence).collect();
+    assert_eq!(sorted(ours), sorted(prefects));
 }

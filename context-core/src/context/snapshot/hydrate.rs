@@ -209,6 +209,7 @@ fn ready_flow(part: &FlowRunPart) -> Result<ReadyFlow, SnapshotError> {
             }),
             parent_flow_run_id: part.parent_flow_run_id,
             root_flow_run_id: part.root_flow_run_id,
+            outer_flow_run_ids: None,
             tags: (!tags.is_empty()).then(|| TagNode::push(None, tags)),
             log_prints: part.log_prints,
             cancellation: None,

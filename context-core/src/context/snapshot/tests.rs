@@ -79,6 +79,7 @@ fn flow_context(definition: &'static FlowDefinition) -> FlowRunContext {
         }),
         parent_flow_run_id: Some(FlowRunId::from(IDS[3])),
         root_flow_run_id: FlowRunId::from(IDS[3]),
+        outer_flow_run_ids: None,
         tags: Some(TagNode::push(None, tags)),
         log_prints: Some(true),
         cancellation: None,

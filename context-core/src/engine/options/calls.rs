@@ -31,6 +31,16 @@ macro_rules! calls {
                 self.state_with(($($value,)*))
             }
 
+            /// As `call`, but the value knows the run that made it: as the argument of another run, it carries its
+            /// lineage on. See [`Tracked`](crate::engine::Tracked).
+            $(#[$lint])?
+            pub fn tracked(
+                self,
+                $($value: impl IntoInput<$argument>),*
+            ) -> <H::Mode as Mode>::Called<H::Tracked> {
+                self.tracked_with(($($value,)*))
+            }
+
             /// Runs the task concurrently with the caller.
             $(#[$lint])?
             pub fn submit(self, $($value: impl IntoInput<$argument>),*) -> TaskFuture<H::Value> {

@@ -1,11 +1,13 @@
 //! How runs begin: from their creation to their first attempt.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::keep::whole_arguments;
 use super::target::{TASK_PARAMETER_LIMIT, Target, encoded};
 use super::{Begun, Fact, Facts, LIVE_FLOWS, Run};
+use crate::asset::AssetTemplateError;
 use crate::clock::Timestamp;
 use crate::concurrency::tag_limits_exist;
 use crate::context::{Frame, LiveTask, TaskDetails, TaskTransactions};
@@ -17,7 +19,7 @@ use crate::parameters::ParameterSink;
 use crate::record::Client;
 use crate::runner;
 use crate::stack::Presence;
-use crate::state::{RunError, RunErrorKind};
+use crate::state::{RunError, RunErrorKind, panic_message};
 
 impl Run {
     /// Creates the run: `Pending`.
@@ -51,7 +53,7 @@ impl Run {
     /// Gives the run its parameters, once its inputs are there, if anybody wants them.
     pub(in crate::engine) fn resolve(&mut self, encode: &dyn Fn(&mut ParameterSink)) {
         let (meta, named) = match &self.target {
-            Target::Task(task) => (task.definition.meta(), task.options().run_name().is_some()),
+            Target::Task(task) => (task.definition.meta(), task.options().reads_parameters()),
             Target::Flow(flow) => (flow.definition.meta(), flow.options().run_name().is_some()),
         };
         if let Target::Task(task) = &self.target
@@ -145,7 +147,7 @@ impl Run {
         if self.machine.is_new() {
             self.create_at(now);
         }
-        match self.prepare(facts) {
+        match self.prepare(facts).and_then(|named| self.make_asset_keys().map(|()| named)) {
             Ok(false) => {}
             Ok(true) => {
                 if let Err(error) = self.take_name() {
@@ -234,6 +236,36 @@ impl Run {
         });
     }
 
+    /// Makes the assets whose keys depend on parameters.
+    #[inline(always)]
+    fn make_asset_keys(&mut self) -> Result<(), RunError> {
+        match &self.target {
+            Target::Task(task) if task.options().has_asset_templates() => self.fill_in_assets(),
+            Target::Task(_) | Target::Flow(_) => Ok(()),
+        }
+    }
+
+    #[cold]
+    fn fill_in_assets(&mut self) -> Result<(), RunError> {
+        let Target::Task(task) = &self.target else { return Ok(()) };
+        let (definition, details) = (task.definition, task.details.clone().unwrap_or_default());
+        let options = details.options.as_deref().unwrap_or_else(|| definition.options());
+        // A function is the user's code.
+        let made = self.within(|| {
+            catch_unwind(AssertUnwindSafe(|| options.fill_in_assets(&details.parameters)))
+        });
+        let made = made.unwrap_or_else(|payload| {
+            let message = panic_message(&*payload);
+            Err((String::from("a function"), AssetTemplateError::Panicked(message)))
+        });
+        let run = definition.meta().name;
+        let made =
+            made.map_err(|(template, source)| RunErrorKind::AssetKey { run, template, source })?;
+        let Target::Task(task) = &mut self.target else { return Ok(()) };
+        Arc::make_mut(task.details.get_or_insert_default()).run_assets = Some(Arc::new(made));
+        Ok(())
+    }
+
     /// Makes the run's name. A callable may read the run's context, so the frame is there before the name is.
     #[cold]
     pub(super) fn take_name(&mut self) -> Result<(), RunError> {
@@ -294,6 +326,7 @@ impl Run {
             Target::Flow(flow) => flow.frame(before.as_ref(), run_count),
         };
         self.presence = Presence::new(Some(frame));
+        self.look_for_assets();
     }
 }
 

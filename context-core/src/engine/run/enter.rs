@@ -74,6 +74,7 @@ impl Run {
             self.tell_reported_run(state.timestamp());
         }
         if then == Then::End {
+            self.note_lineage(&state);
             self.ended();
             // How most task runs complete, the machine knows.
             let plain = self.is_task() && state.name() == "Completed" && state.message().is_none();

@@ -156,13 +156,12 @@ impl TaskTarget {
         let inherited = before.and_then(|frame| frame.assets_for_children());
         let assets = if let Some(assets) = inherited {
             Some(assets.with_copy_to_child_ctx(false))
-        } else if !options.made_assets().is_empty()
-            || !options.read_assets().is_empty()
-            || ledger.is_some_and(|ledger| ledger.has_assets())
-        {
+        } else if options.declares_assets() || ledger.is_some_and(|ledger| ledger.has_assets()) {
             let no_inputs = TaskInputs::new();
-            let inputs = self.details.as_deref().map_or(&no_inputs, |details| &details.inputs);
-            Some(AssetContext::build(options, id, inputs, ledger.map(AsRef::as_ref)))
+            let details = self.details.as_deref();
+            let inputs = details.map_or(&no_inputs, |details| &details.inputs);
+            let own = details.and_then(|details| details.run_assets.as_deref());
+            Some(AssetContext::build(options, own, id, inputs, ledger.map(AsRef::as_ref)))
         } else {
             None
         };
@@ -226,6 +225,10 @@ impl FlowTarget {
             stand_in: self.stand_in,
             parent_flow_run_id: outer.map(FlowRunContext::id),
             root_flow_run_id: outer.map_or(id, FlowRunContext::root_flow_run_id),
+            outer_flow_run_ids: outer.map(|outer| {
+                let around = outer.data().outer_flow_run_ids.as_deref().unwrap_or_default();
+                around.iter().copied().chain([outer.id()]).collect()
+            }),
             tags: frame.and_then(|frame| frame.tags().cloned()),
             log_prints: outer.and_then(FlowRunContext::log_prints),
             cancellation,

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::{
     ArgumentList, FlowCaller, Submitter, call_flow, call_task, state_of_flow, state_of_task,
-    submit_task,
+    submit_task, tracked_task,
 };
 use crate::engine::body::{Bound, FlowFn, TaskFn};
 
@@ -41,6 +41,7 @@ where
             submit: submit_task::<H, Args>,
             call: call_task::<H, Args>,
             state: state_of_task::<H, Args>,
+            tracked: tracked_task::<H, Args>,
         }
     }
 }

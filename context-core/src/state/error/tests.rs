@@ -86,6 +86,15 @@ fn kinds() -> Vec<Row> {
             "the parameters are `url`",
         ),
         (
+            RunErrorKind::AssetKey {
+                run: "save",
+                template: "s3://lake/{who}".to_owned(),
+                source: template_error().into(),
+            },
+            &["`save`", "`s3://lake/{who}`", "`who`"],
+            "the parameters are `url`",
+        ),
+        (
             RunErrorKind::Aborted {
                 run: "flow run 'load'".to_owned(),
                 reason: "it has ended elsewhere; start a new run".to_owned(),
@@ -149,6 +158,7 @@ fn is_in_the_table(kind: &RunErrorKind) {
         | RunErrorKind::MappingMissingIterable { .. }
         | RunErrorKind::InvalidOption(_)
         | RunErrorKind::RunName { .. }
+        | RunErrorKind::AssetKey { .. }
         | RunErrorKind::NotRepeatable { .. }
         | RunErrorKind::Refused { .. }
         | RunErrorKind::AlreadyTaken { .. }

@@ -1,9 +1,9 @@
-//! Keys of assets: URIs, judged as Prefect does.
+//! Keys of assets: URIs, judged as Prefect does, or templates of them.
 
 use proc_macro2::Ident;
-use syn::{Expr, Lit};
+use syn::{Expr, Lit, LitStr};
 
-use super::{Value, literal, ungrouped, written};
+use super::{Value, literal, text_literal, ungrouped, written};
 use crate::diagnostics::Sink;
 
 /// Characters that an asset key must not contain.
@@ -15,11 +15,11 @@ const BANNED_IN_ASSET_KEYS: &[char] = &[
 /// The most characters that an asset key may have.
 const LONGEST_ASSET_KEY: usize = 512;
 
-/// A list of asset keys.
+/// A list of assets.
 pub(crate) fn assets(option: &Ident, value: Expr, sink: &mut Sink) -> Value {
     match ungrouped(&value) {
         Expr::Array(array) => {
-            Value::List(array.elems.iter().cloned().map(|key| asset(key, sink)).collect())
+            Value::Each(array.elems.iter().cloned().map(|key| asset(key, sink)).collect())
         }
         Expr::Lit(_) => {
             sink.at(
@@ -32,24 +32,53 @@ pub(crate) fn assets(option: &Ident, value: Expr, sink: &mut Sink) -> Value {
     }
 }
 
-/// One asset key.
+/// One asset: a key, a template of one, a function of the parameters, or an expression.
 pub(crate) fn asset(value: Expr, sink: &mut Sink) -> Value {
     match literal(&value) {
-        Some(Lit::Str(text)) => {
-            if let Some(problem) = asset_key_problem(&text.value()) {
-                sink.at(text, problem);
-            }
-        }
+        Some(Lit::Str(_)) | None => {}
         Some(other) => {
             sink.at(other, "an asset's key is text: write a URI such as \"s3://bucket/key\"");
         }
-        None => {}
+    }
+    // Templates are checked against the parameters, which are not known here.
+    if let Some(text) = asset_text(&value)
+        && !is_asset_template(&text.value())
+        && let Some(problem) = asset_key_problem(&text.value())
+    {
+        sink.at(text, problem);
     }
     written(value)
 }
 
+/// The key or template that an expression declares an asset by, if it is written there: `"s3://bucket/key"`, or the text in
+/// `asset("s3://bucket/key").with_name("Rows")`.
+pub(crate) fn asset_text(value: &Expr) -> Option<&LitStr> {
+    if let Some(text) = text_literal(value) {
+        return Some(text);
+    }
+    match ungrouped(value) {
+        Expr::MethodCall(call) => match ungrouped(&call.receiver) {
+            receiver @ (Expr::Call(_) | Expr::MethodCall(_)) => asset_text(receiver),
+            _ => None,
+        },
+        Expr::Call(call) => {
+            let Expr::Path(path) = ungrouped(&call.func) else { return None };
+            let is_asset = path.path.segments.last().is_some_and(|last| last.ident == "asset");
+            let text = text_literal(call.args.first()?)?;
+            // Somebody else's function of that name may make a key of anything.
+            (is_asset && call.args.len() == 1 && text.value().contains("://")).then_some(text)
+        }
+        _ => None,
+    }
+}
+
+/// True if a text has fields: no key contains braces.
+pub(crate) fn is_asset_template(text: &str) -> bool {
+    text.contains(['{', '}'])
+}
+
 /// What is wrong with an asset key, in the order in which Prefect checks it.
-fn asset_key_problem(key: &str) -> Option<String> {
+pub(crate) fn asset_key_problem(key: &str) -> Option<String> {
     if let Some(found) = key.chars().find(|found| BANNED_IN_ASSET_KEYS.contains(found)) {
         return Some(format!(
             "asset key contains {found:?}, which no asset key can; write a URI without it"
