@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use context_core::asset::Asset;
+use context::Asset;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
