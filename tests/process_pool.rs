@@ -16,8 +16,8 @@ use context::prelude::*;
 use context::testing::{Harness, Report};
 use context::{
     Asset, Event, FlowRunContext, FlowRunId, ProcessPoolTaskRunner, Recorded, Resource, Secret,
-    SerializedCall, State, StateType, TagsContext, TaskDefinition, TaskFuture, TaskFutures,
-    TaskRun, TaskRunContext, artifacts, emit_event, unmapped,
+    SerializedCall, Settings, SettingsContext, State, StateType, TagsContext, TaskDefinition,
+    TaskFuture, TaskFutures, TaskRun, TaskRunContext, artifacts, emit_event, unmapped,
 };
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde::{Deserialize, Serialize};
@@ -583,4 +583,14 @@ fn a_call_that_cannot_be_made_says_why() {
     }
     let error = whole.replace("\"version\":1", "\"version\":9").parse::<SerializedCall>();
     assert!(error.unwrap_err().to_string().contains("version 9"));
+}
+
+#[test]
+fn the_settings_say_how_many_processes_there_are() {
+    let count = |n: u32| {
+        let settings = Settings::default().with("PREFECT_TASKS_RUNNER_PROCESS_POOL_MAX_WORKERS", n);
+        SettingsContext::new(settings.unwrap()).in_scope(ProcessPoolTaskRunner::default)
+    };
+    assert_eq!(count(3), ProcessPoolTaskRunner::new(3));
+    assert_ne!(count(3), count(4));
 }

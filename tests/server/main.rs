@@ -16,6 +16,8 @@ mod faults;
 mod limits;
 mod logs;
 mod pause;
+#[cfg(unix)]
+mod processes;
 mod support;
 mod variables;
 

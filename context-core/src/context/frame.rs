@@ -5,6 +5,8 @@
 //! points at a frame and a task's frame never points at the frame of its caller, so a finished run is not kept alive by
 //! what it has started.
 
+mod hydrated;
+
 use std::sync::Arc;
 
 use super::attention::Attention;
@@ -24,6 +26,8 @@ use crate::record::{Client, TaskInputs};
 use crate::settings::Settings;
 use crate::stack::{Ambient, Slot};
 use crate::tags::{TagNode, Tags};
+
+pub(super) use hydrated::Hydrated;
 
 thread_local! {
     static SLOT: Slot<Frame> = const { Slot::new() };
@@ -60,18 +64,6 @@ pub(super) struct Outer {
     pub(super) clock: Option<ManualClock>,
     /// The clients of both kinds of client context.
     pub(super) clients: Option<Arc<ClientLink>>,
-}
-
-/// What a snapshot says; where it says nothing, what surrounds it stays.
-pub(super) struct Hydrated {
-    pub(super) flow: Option<FlowRunContext>,
-    /// And whether it has called the flow run, instead of belonging to it.
-    pub(super) task: Option<(LiveTask, bool)>,
-    pub(super) tags: Option<Tags>,
-    pub(super) settings: Option<SettingsContext>,
-    pub(super) assets: Option<AssetContext>,
-    pub(super) deployment: Option<DeploymentContext>,
-    pub(super) traceparent: Option<Arc<str>>,
 }
 
 /// Where the innermost task run is.
@@ -184,38 +176,6 @@ impl Frame {
         })
     }
 
-    /// A frame like `current` with what `hydrated` says.
-    pub(super) fn hydrated(current: Option<&Arc<Self>>, hydrated: Hydrated) -> Arc<Self> {
-        let Hydrated { flow, task, tags, settings, assets, deployment, traceparent } = hydrated;
-        let changed = Self::with_outer(current, |outer| {
-            outer.settings = settings.or(outer.settings.take());
-            outer.deployment = deployment.or(outer.deployment.take());
-            outer.traceparent = traceparent.or(outer.traceparent.take());
-            if let Some(flow) = flow {
-                outer.flow = Some(flow);
-                // As in `with_flow`.
-                outer.assets = None;
-            }
-            outer.assets = assets.or(outer.assets.take());
-        });
-        let core = changed.core.clone().map(|core| match tags {
-            None => core,
-            Some(tags) => {
-                let tags = Some(TagNode::push(core.tags.as_ref(), tags));
-                Arc::new(Core { outer: core.outer.clone(), tags })
-            }
-        });
-        match task {
-            None => Arc::new(Self { core, task: TaskSlot::inherit(current) }),
-            Some((task, false)) => Arc::new(Self { core, task: TaskSlot::Here(task) }),
-            Some((task, true)) => {
-                // Of no flow run that is known here, and so not of the innermost one.
-                let caller = Arc::new(Self { core: None, task: TaskSlot::Here(task) });
-                Arc::new(Self { core, task: TaskSlot::Via(caller) })
-            }
-        }
-    }
-
     /// The frame of a task run that was called under `current`.
     // Always: the task is then written where it stays, and not moved twice.
     #[inline(always)]
@@ -252,11 +212,6 @@ impl Frame {
     /// The deployment that the flow run belongs to.
     pub(crate) fn deployment(&self) -> Option<&DeploymentContext> {
         self.outer()?.deployment.as_ref()
-    }
-
-    /// The trace that the code belongs to, if a snapshot has said so.
-    pub(super) fn traceparent(&self) -> Option<&Arc<str>> {
-        self.outer()?.traceparent.as_ref()
     }
 
     /// A frame like `current` whose innermost task run is that of `frame`.

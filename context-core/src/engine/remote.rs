@@ -7,21 +7,19 @@
 //!
 //! This module does not know how an attempt gets to another process.
 
+mod arguments;
 mod call;
+mod failure;
 mod probe;
 
-use std::borrow::Cow;
 use std::collections::HashMap;
-use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, ready};
 
-use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
-
+use self::failure::failure_of;
 use super::body::{Attempt, Body, TaskFn};
 use super::glue::{Glue, Verdict};
 use crate::context::{AssetContext, ContextModel as _, SerializedContext, TaskRunContext};
@@ -32,6 +30,7 @@ use crate::runner::{RemoteAttempts, RemoteFailure, RemoteRun, RemoteValue};
 use crate::secret::{self, Secrets};
 use crate::state::{Failure, RunError};
 
+pub use arguments::{Named, ReadArguments};
 pub use call::{CallError, SerializedCall};
 pub use probe::{MayLeave, MayNotLeave, RemoteProbe};
 
@@ -175,71 +174,6 @@ fn found(task_key: &str, module: &str) -> Result<&'static RemoteTask, String> {
         ));
     };
     Ok(task)
-}
-
-/// Arguments by name, as JSON.
-pub struct Named<'a>(HashMap<Cow<'a, str>, &'a RawValue>);
-
-impl<'a> Named<'a> {
-    fn read(text: &'a str) -> Result<Self, String> {
-        let read = serde_json::from_str(text);
-        read.map(Self).map_err(|error| format!("its arguments cannot be read: {error}"))
-    }
-
-    fn argument<T: DeserializeOwned>(&self, name: &str) -> Result<T, String> {
-        let Some(value) = self.0.get(name) else {
-            return Err(format!("it lacks the argument `{name}`"));
-        };
-        serde_json::from_str(value.get())
-            .map_err(|error| format!("its argument `{name}` cannot be read: {error}"))
-    }
-}
-
-impl fmt::Debug for Named<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
-    }
-}
-
-/// A tuple of arguments that can be read from JSON.
-pub trait ReadArguments: Sized {
-    /// Reads them by their names.
-    ///
-    /// # Errors
-    ///
-    /// If one is missing, or cannot be read.
-    fn read(named: &Named<'_>, names: &[&'static str]) -> Result<Self, String>;
-}
-
-impl ReadArguments for () {
-    fn read(_: &Named<'_>, _: &[&'static str]) -> Result<(), String> {
-        Ok(())
-    }
-}
-
-macro_rules! read_arguments {
-    ($($($argument:ident $index:tt),+;)+) => {$(
-        impl<$($argument: DeserializeOwned),+> ReadArguments for ($($argument,)+) {
-            fn read(named: &Named<'_>, names: &[&'static str]) -> Result<Self, String> {
-                Ok(($(named.argument::<$argument>(names.get($index).copied().unwrap_or_default())?,)+))
-            }
-        }
-    )+};
-}
-
-read_arguments! {
-    A 0;
-    A 0, B 1;
-    A 0, B 1, C 2;
-    A 0, B 1, C 2, D 3;
-    A 0, B 1, C 2, D 3, E 4;
-    A 0, B 1, C 2, D 3, E 4, F 5;
-    A 0, B 1, C 2, D 3, E 4, F 5, G 6;
-    A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7;
-    A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8;
-    A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9;
-    A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10;
-    A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11;
 }
 
 /// What an attempt elsewhere gives to the engine.
@@ -414,21 +348,6 @@ impl<V> Future for RemoteAttempt<V> {
     }
 }
 
-/// A failure elsewhere as one of here.
-fn failure_of(failure: RemoteFailure) -> Failure {
-    match failure {
-        RemoteFailure::Failed { type_name, message, causes } => {
-            let source = Some(cause_of(&message, causes));
-            Failure { type_name: interned(&type_name), message, source }
-        }
-        RemoteFailure::Panicked { message }
-        | RemoteFailure::Lost { message }
-        | RemoteFailure::Refused { message } => {
-            Failure { type_name: "RemoteFailure", message, source: None }
-        }
-    }
-}
-
 /// What the attempt has said of the assets that it makes.
 fn note_assets(given: &RemoteValue) {
     let Some(assets) = AssetContext::get().filter(|_| !given.asset_metadata.is_empty()) else {
@@ -439,41 +358,4 @@ fn note_assets(given: &RemoteValue) {
             tracing::warn!("what another process has said of an asset is lost: {error}");
         }
     }
-}
-
-/// An error of another process.
-#[derive(Debug)]
-struct Cause {
-    text: String,
-    cause: Option<Box<Self>>,
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl Error for Cause {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.cause.as_deref().map(|cause| -> &(dyn Error + 'static) { cause })
-    }
-}
-
-fn cause_of(message: &str, causes: Vec<String>) -> Arc<dyn Error + Send + Sync> {
-    let cause =
-        causes.into_iter().rev().fold(None, |cause, text| Some(Box::new(Cause { text, cause })));
-    Arc::new(Cause { text: message.to_owned(), cause })
-}
-
-/// The names of error types, which are those of one program: there are not many.
-fn interned(name: &str) -> &'static str {
-    static NAMES: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
-    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(known) = names.iter().find(|known| **known == name) {
-        return known;
-    }
-    let leaked: &'static str = Box::leak(name.to_owned().into_boxed_str());
-    names.push(leaked);
-    leaked
 }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{ErasedAttempt, ErasedOutcome, Named, RemoteTask, failure_of, found, written};
+use super::failure::failure_of;
+use super::{ErasedAttempt, ErasedOutcome, Named, RemoteTask, found, written};
 use crate::context::{SerializedContext, SnapshotError, hydrated_context};
 use crate::engine::body::{Attempt, Body, TaskFn};
 use crate::engine::call::Call;

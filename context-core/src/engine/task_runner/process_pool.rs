@@ -14,10 +14,13 @@ mod parent;
 
 use std::ffi::OsString;
 use std::fmt;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
 
 use self::parent::Pool;
+use crate::context::SettingsContext;
 use crate::runner::{AbortHandle, Placed, Slots, SubmittedRun, TaskRunner};
 
 pub(crate) use child::serve_if_asked;
@@ -95,6 +98,17 @@ impl ProcessPoolTaskRunner {
     fn of(max_workers: usize, program: Program) -> Self {
         let pool = Pool::new(program.clone());
         Self { max_workers, program, slots: Slots::new(max_workers), pool }
+    }
+}
+
+impl Default for ProcessPoolTaskRunner {
+    /// With as many workers as the setting `PREFECT_TASKS_RUNNER_PROCESS_POOL_MAX_WORKERS` says where this is called; else
+    /// as many as the machine has cores.
+    fn default() -> Self {
+        let settings = SettingsContext::get();
+        let workers = settings.settings().tasks_runner_process_pool_max_workers();
+        let cores = || thread::available_parallelism().map_or(1, NonZero::get);
+        Self::new(workers.unwrap_or_else(cores))
     }
 }
 
