@@ -1,7 +1,7 @@
 //! Under which settings flows run, and what the server knows of them.
 
 use std::future::Future;
-use std::sync::Mutex;
+use std::sync::{Mutex, Once};
 use std::time::{Duration, Instant};
 
 use context::{ContextModel as _, FlowRunId, Settings, SettingsContext, State};
@@ -26,6 +26,12 @@ pub(crate) fn under_blocking<R>(server: &PrefectServer, f: impl FnOnce() -> R) -
 
 /// Settings that name a server, and the home that they have.
 pub(crate) fn settings(api_url: &str) -> (Settings, tempfile::TempDir) {
+    // Tests listen to what their own threads log. Where nobody listened when something was logged for the first time,
+    // `tracing` may take that for what is never listened to.
+    static LISTENED_TO: Once = Once::new();
+    LISTENED_TO.call_once(|| {
+        tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap();
+    });
     let home = tempfile::tempdir().unwrap();
     let settings = Settings::default().with_home(home.path());
     (settings.with_api_url(Some(api_url)).unwrap(), home)
