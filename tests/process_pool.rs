@@ -488,6 +488,42 @@ fn never_ends_at_all(started: String) -> u32 {
     }
 }
 
+#[flow(task_runner = processes(1))]
+async fn waits_for_ever(started: String) -> Result<u32, RunError> {
+    never_ends_at_all::submit(started).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flow_that_is_given_up_ends_its_children() {
+    let folder = tempfile::tempdir().unwrap();
+    let started = folder.path().join("started");
+    let began = async {
+        loop {
+            if let Some(pid) = contents(&started) {
+                return pid;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let (client, recorder) = context::Client::in_memory();
+    let path = started.to_str().unwrap().to_owned();
+    let flow = context::AsyncClientContext::new(client).scope(async { waits_for_ever(path).await });
+    let pid = tokio::select! {
+        ended = flow => panic!("it waits for ever: {ended:?}"),
+        pid = began => pid,
+    };
+    gone(pid);
+    let transcript = recorder.transcript();
+    assert!(
+        transcript.starts_with("flow waits-for-ever: Pending, Running, Cancelled"),
+        "{transcript}"
+    );
+    assert!(
+        transcript.contains("task never_ends_at_all: Pending, Running, Cancelled"),
+        "{transcript}"
+    );
+}
+
 /// A program that other tests start, and kill.
 #[test]
 #[ignore = "a program that other tests start"]
