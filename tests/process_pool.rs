@@ -630,3 +630,104 @@ fn the_settings_say_how_many_processes_there_are() {
     assert_eq!(count(3), ProcessPoolTaskRunner::new(3));
     assert_ne!(count(3), count(4));
 }
+
+#[task(
+    persist_result = true,
+    result_storage_key = "kept-{parameters[name]}",
+    result_storage = "memory://calls"
+)]
+fn keeps_a_secret(name: String) -> Secret<String> {
+    Secret::new(format!("hunter2 of {name}"))
+}
+
+#[test]
+fn secrets_of_a_call_are_not_kept() {
+    let call = SerializedCall::of::<keeps_a_secret, _>(("ann".to_owned(),)).unwrap();
+    let log = Log::default();
+    let subscriber = tracing_subscriber::registry().with(log);
+    let value = tracing::subscriber::with_default(subscriber, || call.call_blocking());
+    assert_eq!(value.unwrap(), json!("hunter2 of ann"), "for whoever calls");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let store = context::ResultStore::new("memory://calls");
+    let kept = runtime.block_on(store.exists("kept-ann"));
+    assert!(!kept.unwrap());
+}
+
+#[task]
+fn same(numbers: Vec<f64>) -> Vec<f64> {
+    numbers
+}
+
+#[flow(task_runner = processes(1))]
+async fn crosses(numbers: Vec<f64>) -> Result<Vec<f64>, RunError> {
+    same::submit(numbers).await
+}
+
+#[tokio::test]
+async fn numbers_are_the_same_on_both_sides() {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let numbers: Vec<f64> = (0..2_000)
+        .map(|_| {
+            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            (state >> 11) as f64 / (1_u64 << 53) as f64
+        })
+        .collect();
+    let given = numbers.clone();
+    let report = Harness::new().run(|| crosses(given)).await;
+    assert!(report.output.unwrap() == numbers);
+}
+
+#[task(timeout = "1ms")]
+fn is_late(n: u32) -> Result<u32, anyhow::Error> {
+    std::thread::sleep(Duration::from_secs(60));
+    Ok(n)
+}
+
+#[flow(task_runner = processes(3))]
+async fn all_late() -> usize {
+    let all: Vec<_> = (0..9).map(is_late::submit).collect();
+    let mut late = 0;
+    for run in all {
+        late += usize::from(run.await.unwrap_err().is_timed_out());
+    }
+    late
+}
+
+/// The processes whose parent is this one.
+fn children() -> BTreeSet<u32> {
+    let own = format!("PPid:\t{}", std::process::id());
+    let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    ids.filter(|id: &u32| {
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+        status.lines().any(|line| line == own)
+    })
+    .collect()
+}
+
+/// Alone in its process, so that all children are its own.
+#[test]
+#[cfg(target_os = "linux")]
+#[ignore = "a program that another test starts"]
+fn program_whose_children_start_too_late() {
+    let report = Harness::new().run_blocking(|| {
+        tokio::runtime::Runtime::new().unwrap().block_on(async { all_late().await })
+    });
+    assert_eq!(report.output, 9);
+    let began = Instant::now();
+    while !children().is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(30), "{:?}", children());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_child_that_has_started_too_late_ends() {
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "program_whose_children_start_too_late", "--ignored"])
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success());
+}

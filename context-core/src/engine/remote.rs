@@ -53,10 +53,12 @@ impl<Args, V> fmt::Debug for RemoteFn<Args, V> {
 pub struct RemoteTask {
     definition: fn() -> &'static TaskDefinition,
     start: Start,
+    /// Records the arguments as a run of the task itself records them.
+    record: fn(&Named<'_>, &mut ParameterSink),
 }
 
-/// Starts a function with arguments that are JSON.
-type Start = fn(&Named<'_>) -> Result<ErasedAttempt, String>;
+/// Starts a function with arguments that are JSON; and whether its value may have to be kept as a result.
+type Start = fn(&Named<'_>, bool) -> Result<ErasedAttempt, String>;
 
 inventory::collect!(RemoteTask);
 
@@ -66,7 +68,11 @@ impl RemoteTask {
     where
         H: TaskFn<Args, Output: 'static, Value: 'static>,
     {
-        Self { definition: H::definition, start: start_erased::<H, Args> }
+        Self {
+            definition: H::definition,
+            start: start_erased::<H, Args>,
+            record: record_erased::<H, Args>,
+        }
     }
 }
 
@@ -77,7 +83,15 @@ impl fmt::Debug for RemoteTask {
 }
 
 /// What came of an attempt whose types are not known here.
-pub(super) type ErasedOutcome = Result<String, RemoteFailure>;
+pub(super) type ErasedOutcome = Result<ErasedValue, RemoteFailure>;
+
+/// A value whose type is not known here.
+pub(super) struct ErasedValue {
+    /// As JSON, with its secrets: for another process of this program.
+    pub(super) text: String,
+    /// As JSON to be kept as a result, which has no secrets; or why it cannot be.
+    pub(super) kept: Result<String, String>,
+}
 
 /// An attempt whose types are not known here.
 pub(super) enum ErasedAttempt {
@@ -85,7 +99,15 @@ pub(super) enum ErasedAttempt {
     Blocking(Box<dyn FnOnce() -> ErasedOutcome + Send>),
 }
 
-fn start_erased<H, Args>(named: &Named<'_>) -> Result<ErasedAttempt, String>
+fn record_erased<H: TaskFn<Args>, Args>(named: &Named<'_>, sink: &mut ParameterSink) {
+    let read =
+        |remote: RemoteFn<_, _>| (remote.read)(named, H::definition().meta().parameters).ok();
+    if let Some(arguments) = H::remote().and_then(read) {
+        H::encode(&arguments, sink);
+    }
+}
+
+fn start_erased<H, Args>(named: &Named<'_>, keeps: bool) -> Result<ErasedAttempt, String>
 where
     H: TaskFn<Args, Output: 'static, Value: 'static>,
 {
@@ -93,8 +115,16 @@ where
     let Some(remote) = H::remote() else { return Err(cannot_leave(definition)) };
     let arguments = (remote.read)(named, definition.meta().parameters)?;
     let outcome = move |output| match H::value(output) {
-        Ok(value) => secret::included(|| (remote.write_value)(&value))
-            .map_err(|reason| RemoteFailure::Refused { message: format!("its value {reason}") }),
+        Ok(value) => {
+            let kept = if keeps {
+                secret::refused(|| (remote.write_value)(&value))
+            } else {
+                Err("is not kept here".to_owned())
+            };
+            secret::included(|| (remote.write_value)(&value))
+                .map(|text| ErasedValue { text, kept })
+                .map_err(|reason| RemoteFailure::Refused { message: format!("its value {reason}") })
+        }
         Err(failure) => Err(told(failure)),
     };
     let attempt = H::attempt_for_another(arguments).ok_or_else(|| cannot_leave(definition))?;
@@ -163,7 +193,8 @@ pub(super) fn start(
 ) -> Result<ErasedAttempt, String> {
     let task = found(task_key, module)?;
     let named = Named::read(parameters)?;
-    (task.start)(&named)
+    // It is kept by the process that has submitted the run.
+    (task.start)(&named, false)
 }
 
 fn found(task_key: &str, module: &str) -> Result<&'static RemoteTask, String> {

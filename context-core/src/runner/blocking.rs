@@ -8,7 +8,7 @@
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
@@ -105,8 +105,13 @@ impl Queue {
 
     /// Has a thread come. `waking` says so already.
     fn wake(self: Arc<Self>, handle: &Handle) {
-        let thread = Thread(Some(self));
-        drop(handle.spawn_blocking(move || thread.work()));
+        let thread = Thread(Some(self.clone()));
+        let wake = AssertUnwindSafe(|| drop(handle.spawn_blocking(move || thread.work())));
+        if let Err(payload) = catch_unwind(wake) {
+            // The system has no thread left. Who comes next asks again.
+            self.lock().waking = false;
+            resume_unwind(payload);
+        }
     }
 
     /// The next piece, for a thread that has come just now or has done its last one; and whether another is to come.

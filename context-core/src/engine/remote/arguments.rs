@@ -13,7 +13,7 @@ pub struct Named<'a>(pub(super) HashMap<Cow<'a, str>, &'a RawValue>);
 impl<'a> Named<'a> {
     pub(super) fn read(text: &'a str) -> Result<Self, String> {
         let read = serde_json::from_str(text);
-        read.map(Self).map_err(|error| format!("its arguments cannot be read: {error}"))
+        read.map(Self).map_err(|error| format!("its arguments cannot be read: {}", form(&error)))
     }
 
     fn argument<T: DeserializeOwned>(&self, name: &str) -> Result<T, String> {
@@ -21,8 +21,14 @@ impl<'a> Named<'a> {
             return Err(format!("it lacks the argument `{name}`"));
         };
         serde_json::from_str(value.get())
-            .map_err(|error| format!("its argument `{name}` cannot be read: {error}"))
+            .map_err(|error| format!("its argument `{name}` cannot be read: {}", form(&error)))
     }
+}
+
+/// What is wrong with a text, without anything of it: it may be a secret.
+pub(super) fn form(error: &serde_json::Error) -> String {
+    let what = if error.is_data() { "it is of another form" } else { "it is no JSON" };
+    format!("{what}, at line {} column {}", error.line(), error.column())
 }
 
 impl fmt::Debug for Named<'_> {

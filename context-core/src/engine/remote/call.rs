@@ -8,7 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::failure::failure_of;
-use super::{ErasedAttempt, ErasedOutcome, Named, RemoteTask, found, written};
+use super::{ErasedAttempt, ErasedOutcome, ErasedValue, Named, RemoteTask, found, written};
 use crate::context::{SerializedContext, SnapshotError, hydrated_context};
 use crate::engine::body::{Attempt, Body, TaskFn};
 use crate::engine::call::Call;
@@ -150,7 +150,7 @@ impl SerializedCall {
         let task = found(&self.task_key, &self.module).map_err(refused)?;
         // Now, and not as a run that fails: there is nothing to try again.
         let named = Named::read(self.parameters.get()).map_err(refused)?;
-        (task.start)(&named).map_err(refused)?;
+        (task.start)(&named, false).map_err(refused)?;
         Ok(task)
     }
 }
@@ -181,18 +181,15 @@ async fn drive(task: &'static RemoteTask, parameters: Box<RawValue>) -> Result<V
     let mut run = Run::configured_task(definition, None, None, TaskInputs::new());
     run.create();
     run.resolve(&|sink| {
-        let named = Named::read(parameters.get());
-        for name in definition.meta().parameters {
-            if let Some(value) = named.as_ref().ok().and_then(|named| named.0.get(*name)) {
-                sink.add_serialized(name, value);
-            }
+        if let Ok(named) = Named::read(parameters.get()) {
+            (task.record)(&named, sink);
         }
     });
     let mut call = Box::pin(Call::new(run, Erased { task, parameters }, glue()));
     let output = poll_fn(|cx| call.as_mut().poll_run(cx)).await?;
     let run = || definition.meta().name.to_owned();
     match output {
-        Ok(text) => serde_json::from_str(&text).map_err(|error| {
+        Ok(value) => serde_json::from_str(&value.text).map_err(|error| {
             RunErrorKind::Refused {
                 run: definition.meta().name,
                 reason: format!("its value is no JSON: {error}"),
@@ -225,7 +222,7 @@ impl Body for Erased {
 
     fn attempt(&mut self, _: bool) -> Option<Self::Attempt> {
         let started =
-            Named::read(self.parameters.get()).and_then(|named| (self.task.start)(&named));
+            Named::read(self.parameters.get()).and_then(|named| (self.task.start)(&named, true));
         Some(AttemptFuture::of(match started {
             Ok(ErasedAttempt::Async(future)) => Attempt::Async(future),
             Ok(ErasedAttempt::Blocking(function)) => Attempt::Blocking(function),
@@ -248,14 +245,18 @@ fn glue() -> Glue<ErasedOutcome> {
                 encode: |outcome, serializer| {
                     let refused =
                         |reason: &str| SerializationError::write(serializer.type_name(), reason);
-                    let Ok(text) = outcome else {
+                    let Ok(value) = outcome else {
                         return Err(refused("an error is not a result to be kept"));
                     };
+                    let text = value.kept.as_ref().map_err(|reason| refused(reason))?;
                     let value: Value =
                         serde_json::from_str(text).map_err(|error| refused(&error.to_string()))?;
                     serializer.dumps(&value)
                 },
-                decode: |record| Ok(Ok(record.decode::<Value>()?.to_string())),
+                decode: |record| {
+                    let text = record.decode::<Value>()?.to_string();
+                    Ok(Ok(ErasedValue { kept: Ok(text.clone()), text }))
+                },
             })
         },
     }

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::arguments::form;
 use super::{ReadArguments, RemoteError, RemoteFn, Remotely, verdict};
 use crate::engine::codec::{CodecProbe, KeptSuccess as _};
 use crate::engine::glue::Glue;
@@ -44,7 +45,8 @@ where
                 serde_json::to_string(value).map_err(|error| format!("cannot be written: {error}"))
             },
             read_value: |text| {
-                serde_json::from_str(text).map_err(|error| format!("cannot be read: {error}"))
+                serde_json::from_str(text)
+                    .map_err(|error| format!("cannot be read: {}", form(&error)))
             },
             glue: || Glue {
                 verdict,

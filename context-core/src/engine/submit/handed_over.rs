@@ -142,9 +142,11 @@ fn remotely<T: Send + 'static>(
     publisher: Publisher<T>,
 ) -> BoxedRun {
     Box::pin(async move {
-        // Dropped after the call: whoever waits is told after the run has ended for the recorder.
+        // The publisher is dropped after the call, also if this is never polled: whoever waits is told after the run has
+        // ended for the recorder.
+        let call = Call::new(run, body, glue);
         let publisher = publisher;
-        let mut call = Box::pin(Call::new(run, body, glue));
+        let mut call = Box::pin(call);
         let ended =
             poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll_run(cx))) {
                 Ok(polled) => polled.map(Ok),

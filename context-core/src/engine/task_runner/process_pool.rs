@@ -30,7 +30,7 @@ pub(crate) use child::serve_if_asked;
 /// Everything but the function itself stays in this process: states, hooks, retries, timeouts, caches, transactions, and
 /// who is told. The arguments, the value and what surrounds the run cross over as JSON, secrets included, through a socket
 /// that nobody else can open. So the arguments and the value must be `Serialize` and `Deserialize`, and the task must not
-/// have generic parameters; a run for which that does not hold fails, and says so. What the function logs, the runs that it
+/// have generic parameters, nor the flow; a run for which that does not hold fails, and says so. What the function logs, the runs that it
 /// calls and the events, artifacts and asset metadata that it tells come back with their ids.
 ///
 /// * A child that is killed, or ends by itself, is a run that has `Crashed`. It is attempted again, in another process, if
@@ -44,7 +44,8 @@ pub(crate) use child::serve_if_asked;
 /// # The program must know that it may be a child
 ///
 /// A child is this program, started anew. It has to find out what it is before it does anything else: begin with
-/// `#[context::main]`, or call [`init`](crate::program::init) first in `main`. Where neither was done, runs are refused.
+/// `#[context::main]`, or call [`init`](crate::program::init) first in `main`. Where neither was done, runs are refused; of
+/// a program that is started with arguments or from another file, in the first child.
 ///
 /// # Transactions
 ///

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::future::{Future, poll_fn};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,7 +22,7 @@ use serde_json::value::RawValue;
 use tokio::runtime::{Builder, Runtime};
 
 use super::log::{self, Forwarder};
-use super::message::{Job, Outcome, Told, receive, send};
+use super::message::{Job, Outcome, Told, encoded, receive, send};
 use crate::context::{
     AssetContext, ContextModel as _, FlowRunContext, HydratedContext, SerializedContext,
     TaskRunContext, hydrated_context,
@@ -43,6 +43,11 @@ static HAS_LOOKED: AtomicBool = AtomicBool::new(false);
 /// True if a process that this program is started as would find out that it is a child.
 pub(super) fn is_known_to_come_first() -> bool {
     HAS_LOOKED.load(Ordering::Relaxed)
+}
+
+/// True in a process that was started as a child and has not looked: one that starts others would do so for ever.
+pub(super) fn is_unaware() -> bool {
+    !is_known_to_come_first() && environment(VARIABLE).is_some()
 }
 
 /// Does not return in a child: makes attempts until nobody wants any more, and ends the process.
@@ -83,6 +88,18 @@ impl Parent {
         let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // If the parent is gone, this process is about to end.
         send(&mut *stream, told).ok();
+    }
+}
+
+impl Parent {
+    fn tell_outcome(&self, outcome: Outcome) {
+        let message = encoded(&Told::Done(outcome)).or_else(|error| {
+            let message = format!("what it has given cannot be sent: {error}");
+            encoded(&Told::Done(Outcome::Refused { message }))
+        });
+        let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // If the parent is gone, this process is about to end.
+        message.and_then(|message| stream.write_all(&message)).ok();
     }
 }
 
@@ -137,7 +154,7 @@ fn serve(stream: UnixStream, level: &str) -> io::Result<()> {
     let mut runtime = None;
     while let Ok(job) = jobs.recv() {
         let outcome = make(&job, &parent, &mut runtime);
-        parent.tell(&Told::Done(outcome));
+        parent.tell_outcome(outcome);
     }
     Ok(())
 }
@@ -215,7 +232,7 @@ fn make_async(
 /// What to say of an attempt that has ended; called in its context.
 fn outcome(ended: thread::Result<ErasedOutcome>) -> Outcome {
     let value = match ended {
-        Ok(Ok(value)) => value,
+        Ok(Ok(value)) => value.text,
         Ok(Err(failure)) => return told(failure),
         Err(payload) => return Outcome::Panicked { message: panic_message(&*payload) },
     };

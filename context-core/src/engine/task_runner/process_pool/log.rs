@@ -25,10 +25,16 @@ pub(super) struct LogRecord {
     level: u8,
     target: String,
     message: String,
+    /// True if it is not to be sent to an API.
+    #[serde(default)]
+    stays: bool,
     /// What surrounds the record, where that is another run than the one whose attempt is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     context: Option<Box<RawValue>>,
 }
+
+/// The field that says that a record is not to be sent to an API.
+const STAYS: &str = "send_to_api";
 
 const LEVELS: [Level; 5] = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
 
@@ -65,6 +71,7 @@ impl<T: Fn(LogRecord) + Send + Sync + 'static> Subscriber for Forwarder<T> {
             level: u8::try_from(level).unwrap_or_default(),
             target: metadata.target().to_owned(),
             message: text.message + &text.fields,
+            stays: text.stays,
             context: None,
         });
     }
@@ -79,9 +86,18 @@ impl<T: Fn(LogRecord) + Send + Sync + 'static> Subscriber for Forwarder<T> {
 struct Text {
     message: String,
     fields: String,
+    stays: bool,
 }
 
 impl Visit for Text {
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        if field.name() == STAYS && !value {
+            self.stays = true;
+        } else {
+            self.record_debug(field, &value);
+        }
+    }
+
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == "message" {
             value.clone_into(&mut self.message);
@@ -115,12 +131,16 @@ pub(super) fn tell(record: &LogRecord) {
 fn dispatch(record: &LogRecord) {
     let level = LEVELS.get(usize::from(record.level)).copied().unwrap_or(Level::INFO);
     let metadata = Site::of(level, &record.target).metadata();
-    let Some(field) = metadata.fields().field("message") else { return };
+    let fields = metadata.fields();
+    let (Some(field), Some(stays)) = (fields.field("message"), fields.field(STAYS)) else {
+        return;
+    };
     dispatcher::get_default(|dispatch| {
         if dispatch.enabled(metadata) {
             let message = format_args!("{}", record.message);
-            let values = [(&field, Some(&message as &dyn tracing::Value))];
-            dispatch.event(&Event::new(metadata, &metadata.fields().value_set(&values)));
+            let is_sent = record.stays.then_some(&false as &dyn tracing::Value);
+            let values = [(&field, Some(&message as &dyn tracing::Value)), (&stays, is_sent)];
+            dispatch.event(&Event::new(metadata, &fields.value_set(&values)));
         }
     });
 }
@@ -141,7 +161,7 @@ impl Site {
         }
         let target: &'static str = Box::leak(target.to_owned().into_boxed_str());
         let site: &'static Self = Box::leak(Box::new(Self { metadata: OnceLock::new() }));
-        let fields = FieldSet::new(&["message"], Identifier(site));
+        let fields = FieldSet::new(&["message", STAYS], Identifier(site));
         let name = "event of a child process";
         site.metadata.get_or_init(|| {
             Metadata::new(name, target, level, None, None, None, fields, Kind::EVENT)

@@ -6,6 +6,7 @@ use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -79,11 +80,11 @@ impl Pool {
         let message = message.map_err(|error| refused(format!("it cannot be sent: {error}")))?;
         let message = Arc::new(message);
         loop {
-            let (worker, is_new) = match self.take_idle() {
-                Some(worker) => (worker, false),
+            let (busy, is_new) = match self.take_idle() {
+                Some(worker) => (Busy::of(worker), false),
                 None => (self.start().await?, true),
             };
-            let busy = Busy { worker: worker.clone(), returns: false };
+            let worker = busy.worker.clone();
             let (reply, replied) = oneshot::channel();
             match worker.clone().begin(message.clone(), Current { reply, told: told.clone() }).await
             {
@@ -91,7 +92,8 @@ impl Pool {
                 // It has ended while it had nothing to do: another one takes its place.
                 Err(_) if !is_new => continue,
                 Err(error) => {
-                    return Err(refused(format!("the process that was started is gone: {error}")));
+                    let message = worker.fate(&format!("is gone ({error})"));
+                    return Err(RemoteFailure::Lost { message });
                 }
             }
             let attempted = replied.await;
@@ -107,16 +109,18 @@ impl Pool {
         }
     }
 
-    async fn start(&self) -> Result<Arc<Worker>, RemoteFailure> {
-        if self.program == Program::default() && !child::is_known_to_come_first() {
+    /// Starts a child. If nobody waits for it any more when it has started, it ends.
+    async fn start(&self) -> Result<Busy, RemoteFailure> {
+        let is_this = self.program == Program::default();
+        if (is_this && !child::is_known_to_come_first()) || child::is_unaware() {
             let reason = "this program does not look whether it is to be a child process: begin it with \
                  `#[context::main]`, or call `context::init()` first in `main`";
             return Err(refused(reason.to_owned()));
         }
         let program = self.program.clone();
-        let started = Runner::of_async_caller().spawn_blocking(move || Worker::start(&program));
-        match started.await {
-            Ok(Ok(worker)) => Ok(worker),
+        let start = move || Worker::start(&program).map(Busy::of);
+        match Runner::of_async_caller().spawn_blocking(start).await {
+            Ok(Ok(busy)) => Ok(busy),
             Ok(Err(error)) => Err(refused(format!("no process can be started: {error}"))),
             Err(_) => Err(refused("the runtime ends".to_owned())),
         }
@@ -155,6 +159,10 @@ struct Busy {
 }
 
 impl Busy {
+    const fn of(worker: Arc<Worker>) -> Self {
+        Self { worker, returns: false }
+    }
+
     fn return_to(mut self, pool: &Pool) {
         self.returns = true;
         pool.keep(self.worker.clone());
@@ -164,6 +172,8 @@ impl Busy {
 impl Drop for Busy {
     fn drop(&mut self) {
         if !self.returns {
+            // What it says from now on is of a run that has ended, or has begun anew.
+            drop(lock(&self.worker.current).take());
             self.worker.kill();
         }
     }
@@ -200,6 +210,7 @@ impl Worker {
         };
         // Neither end is inherited by other processes, so the child sees the end when we are gone.
         let (ours, theirs) = UnixStream::pair()?;
+        let mut incoming = ours.try_clone()?;
         let process = Command::new(path)
             .args(&program.arguments)
             .env(child::VARIABLE, LevelFilter::current().to_string())
@@ -207,7 +218,6 @@ impl Worker {
             // Signals of the terminal are for us, and we end it.
             .process_group(0)
             .spawn()?;
-        let mut incoming = ours.try_clone()?;
         let worker = Arc::new(Self {
             id: process.id(),
             process: Mutex::new(process),
@@ -216,10 +226,17 @@ impl Worker {
             fate: Mutex::default(),
         });
         let listening = worker.clone();
-        thread::Builder::new()
+        let listens = thread::Builder::new()
             .name("context-process".to_owned())
-            .spawn(move || listening.listen(&mut incoming))?;
-        Ok(worker)
+            .spawn(move || listening.listen(&mut incoming));
+        match listens {
+            Ok(_) => Ok(worker),
+            Err(error) => {
+                worker.kill();
+                lock(&worker.process).wait()?;
+                Err(error)
+            }
+        }
     }
 
     /// Sends what is to be done.
@@ -238,12 +255,11 @@ impl Worker {
                 Err(_) => Err(io::ErrorKind::Interrupted.into()),
             }
         };
+        let mut current = lock(&self.current);
         let gone = lock(&self.fate).is_some();
-        if written.is_err() || gone {
-            // Unless somebody was told in the meantime that it is lost.
-            if lock(&self.current).take().is_some() {
-                return Err(written.err().unwrap_or_else(|| io::ErrorKind::BrokenPipe.into()));
-            }
+        // Unless somebody was told in the meantime that it is lost.
+        if (written.is_err() || gone) && current.take().is_some() {
+            return Err(written.err().unwrap_or_else(|| io::ErrorKind::BrokenPipe.into()));
         }
         Ok(())
     }
@@ -252,7 +268,8 @@ impl Worker {
     fn listen(&self, incoming: &mut UnixStream) {
         let broken = loop {
             match receive::<Told>(incoming) {
-                Ok(Some(told)) => self.hear(told),
+                // Recorders and subscribers may be anybody's. A panic of theirs must not end this: the run would never end.
+                Ok(Some(told)) => drop(catch_unwind(AssertUnwindSafe(|| self.hear(told)))),
                 Ok(None) => break None,
                 Err(error) => break Some(error),
             }
@@ -264,8 +281,12 @@ impl Worker {
             (_, Some(status)) => ended_with(status),
             (_, None) => "is gone".to_owned(),
         };
-        *lock(&self.fate) = Some(fate);
-        if let Some(current) = lock(&self.current).take() {
+        let current = {
+            let mut current = lock(&self.current);
+            *lock(&self.fate) = Some(fate);
+            current.take()
+        };
+        if let Some(current) = current {
             let lost = RemoteFailure::Lost { message: self.fate("") };
             current.reply.send(Err(lost)).ok();
         }
