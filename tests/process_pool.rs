@@ -22,6 +22,7 @@ use context::{
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 /// What children run.
@@ -267,6 +268,7 @@ fn sub(n: u32) -> u32 {
 #[materialize("s3://lake/rows.csv", by = "polars")]
 async fn outer(n: u32) -> Result<u32, anyhow::Error> {
     tracing::warn!("begins");
+    tracing::info!(send_to_api = false, "between us");
     artifacts::create_markdown_artifact("# done").key("report").await?;
     emit_event(Event::new("shop.rows.made", Resource::new("shop.rows")))?;
     add_asset_metadata("s3://lake/rows.csv", json!({ "rows": 2 }))?;
@@ -285,8 +287,12 @@ struct Log(Arc<Mutex<Vec<String>>>);
 impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Log {
     fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
         struct Message(String);
-        impl tracing::field::Visit for Message {
-            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        impl Visit for Message {
+            fn record_bool(&mut self, field: &Field, value: bool) {
+                self.0 += &format!(" ({}: {value})", field.name());
+            }
+
+            fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
                 if field.name() == "message" {
                     self.0 = format!("{value:?}");
                 }
@@ -338,6 +344,7 @@ flow telling: Pending, Running, Completed
         ours,
         [
             "WARN process_pool [outer] begins",
+            "INFO process_pool [outer] between us (send_to_api: false)",
             "INFO shop [inner] inside n=1",
             "INFO shop [inner] inside n=2"
         ]
