@@ -1,8 +1,8 @@
 //! What a snapshot costs: taking it and writing it as JSON, and reading it and putting it into force.
 //!
 //! `cargo bench --bench snapshot` measures a typical context: a task run of a flow run, three tags, three parameters each,
-//! and the settings that a program with a server has. Prefect's figures for the same are in the table; they were measured
-//! once, with Prefect 3.8.8 on a machine like this one. `valgrind --tool=callgrind` gives instructions, which repeat:
+//! and the settings that a program with a server has. Beside them stands what Prefect 3.8.8 once took for its own; it is not
+//! measured here. `valgrind --tool=callgrind` gives instructions, which repeat:
 //!
 //! ```sh
 //! cargo bench --bench snapshot -- --instructions   # needs valgrind
@@ -88,7 +88,7 @@ impl Operation {
         let ratio = if self.prefect.is_nan() {
             String::new()
         } else {
-            format!("{:.0} times faster than Prefect", self.prefect / micros)
+            format!("Prefect once took {:.0} µs", self.prefect)
         };
         println!("{:<18}{micros:>9.2} µs   {verdict:<24}{ratio}", self.name);
         self.bar.is_none_or(|bar| micros <= bar)
