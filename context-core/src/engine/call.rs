@@ -12,6 +12,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::thread;
 
 use pin_project_lite::pin_project;
 
@@ -84,6 +85,18 @@ where
             }
         }
         poll_on(this, cx)
+    }
+
+    /// As `poll_run`; a panic of the run is given, and not raised.
+    #[inline]
+    pub(super) fn poll_caught(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<thread::Result<Result<R, RunError>>> {
+        match catch_unwind(AssertUnwindSafe(|| self.poll_run(cx))) {
+            Ok(polled) => polled.map(Ok),
+            Err(payload) => Poll::Ready(Err(payload)),
+        }
     }
 
     /// The run.

@@ -173,17 +173,20 @@ fn cannot_leave(definition: &TaskDefinition) -> String {
     )
 }
 
-/// The tasks that other processes can find, by key and module.
-static TASKS: LazyLock<HashMap<(String, &'static str), &'static RemoteTask>> =
-    LazyLock::new(|| {
-        let tasks = inventory::iter::<RemoteTask>.into_iter();
-        tasks
-            .map(|task| {
-                let definition = (task.definition)();
-                ((definition.task_key(), definition.meta().module), task)
-            })
-            .collect()
-    });
+/// The tasks that other processes can find, by key.
+static TASKS: LazyLock<HashMap<String, Vec<&'static RemoteTask>>> = LazyLock::new(|| {
+    let mut keyed: HashMap<_, Vec<_>> = HashMap::new();
+    for task in inventory::iter::<RemoteTask> {
+        keyed.entry((task.definition)().task_key()).or_default().push(task);
+    }
+    keyed
+});
+
+/// The task of this key in this module, if other processes can find it.
+fn registered(task_key: &str, module: &str) -> Option<&'static RemoteTask> {
+    let mut keyed = TASKS.get(task_key)?.iter();
+    keyed.find(|task| (task.definition)().meta().module == module).copied()
+}
 
 /// Starts the function of a task in this process, with arguments that come from another one.
 pub(super) fn start(
@@ -198,13 +201,11 @@ pub(super) fn start(
 }
 
 fn found(task_key: &str, module: &str) -> Result<&'static RemoteTask, String> {
-    let task = TASKS.iter().find(|((key, at), _)| key == task_key && *at == module);
-    let Some((_, task)) = task else {
-        return Err(format!(
+    registered(task_key, module).ok_or_else(|| {
+        format!(
             "this process has no task `{task_key}` in `{module}`: it is another program, or another version of it"
-        ));
-    };
-    Ok(task)
+        )
+    })
 }
 
 /// What an attempt elsewhere gives to the engine.
@@ -288,7 +289,7 @@ pub(super) fn prepare<H: TaskFn<Args>, Args>(
 fn written<H: TaskFn<Args>, Args>(arguments: &Args) -> Result<String, String> {
     let definition = H::definition();
     let meta = definition.meta();
-    if !TASKS.contains_key(&(definition.task_key(), meta.module)) {
+    if registered(&definition.task_key(), meta.module).is_none() {
         return Err("it has generic parameters, so no other process can find it".to_owned());
     }
     if H::remote().is_none() {

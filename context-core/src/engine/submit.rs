@@ -1,6 +1,7 @@
 //! Configured and submitted calls: runs of owned arguments, here or elsewhere.
 
 mod arguments;
+mod finished;
 mod handed_over;
 mod owned;
 mod probe;
@@ -14,10 +15,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use self::finished::Finished;
 use self::owned::{OfFlow, OfTask};
 use self::published::Publisher;
-use self::state::ForState;
-use self::tracked::Tracking;
+use self::state::{Valued, final_state};
+use self::tracked::tracked;
 use self::waiting::Waiting;
 use super::body::{FlowFn, TaskFn};
 use super::future::TaskFuture;
@@ -161,12 +163,21 @@ where
     OwnedCall(Box::new(task_called::<H, Args>(prepared)))
 }
 
+fn state_of<C, Args>(mut waiting: Waiting<C, Args>) -> StateCall<C::Value>
+where
+    C: Valued<Args, Output: Send + 'static, Value: 'static>,
+    Args: ArgumentList<Inputs: Send> + Send + 'static,
+{
+    waiting.keep_state();
+    OwnedCall(Box::new(Finished { waiting, finish: final_state::<C, Args> }))
+}
+
 fn state_of_task<H, Args>(prepared: Prepared<Args, TaskOptions>) -> StateCall<H::Value>
 where
     H: TaskFn<Args, Output: Send + 'static, Value: Send + 'static>,
     Args: ArgumentList<Inputs: Send + 'static> + Send + 'static,
 {
-    OwnedCall(Box::new(ForState::new(task_called::<H, Args>(prepared))))
+    state_of(task_called::<H, Args>(prepared))
 }
 
 fn tracked_task<H, Args>(prepared: Prepared<Args, TaskOptions>) -> OwnedCall<H::Tracked>
@@ -174,7 +185,8 @@ where
     H: TaskFn<Args, Output: Send + 'static>,
     Args: ArgumentList<Inputs: Send + 'static> + Send + 'static,
 {
-    OwnedCall(Box::new(Tracking::<H, Args>(task_called::<H, Args>(prepared))))
+    let waiting = task_called::<H, Args>(prepared);
+    OwnedCall(Box::new(Finished { waiting, finish: tracked::<H, Args> }))
 }
 
 fn call_flow<H, Args>(prepared: Prepared<Args, FlowOptions>) -> OwnedCall<H::Output>
@@ -190,7 +202,7 @@ where
     H: FlowFn<Args, Output: Send + 'static, Value: Send + 'static>,
     Args: ArgumentList<Inputs: Send + 'static> + Send + 'static,
 {
-    OwnedCall(Box::new(ForState::new(flow_called::<H, Args>(prepared))))
+    state_of(flow_called::<H, Args>(prepared))
 }
 
 fn submit_task<H, Args>(mut prepared: Prepared<Args, TaskOptions>) -> TaskFuture<H::Value>

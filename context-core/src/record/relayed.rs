@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    ArtifactEvent, AssetEvent, CustomEvent, DynamicKey, FlowRunEvent, Origin, ProgressEvent,
-    Retries, RetryDelays, RunEvent, RunName, RunTags, TaskInputs, TaskRunEvent,
+    ArtifactEvent, AssetEvent, CustomEvent, DynamicKey, FlowRun, FlowRunEvent, Origin,
+    ProgressEvent, Retries, RetryDelays, RunEvent, RunName, RunTags, TaskInputs, TaskRunEvent,
 };
 use crate::asset::Asset;
 use crate::clock::Timestamp;
@@ -70,17 +70,7 @@ pub(crate) struct RelayedState {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct RelayedFlowRun {
-    id: FlowRunId,
-    name: String,
-    flow_name: String,
-    flow_version: String,
-    parent_task_run_id: Option<TaskRunId>,
-    tags: TagSet,
-    parameters: Parameters,
-    run_count: u32,
-    start_time: Option<Timestamp>,
-    end_time: Option<Timestamp>,
-    total_run_time: Duration,
+    run: FlowRun,
     state: RelayedState,
 }
 
@@ -150,20 +140,7 @@ impl RelayedState {
 
 impl From<&FlowRunEvent<'_>> for RelayedFlowRun {
     fn from(event: &FlowRunEvent<'_>) -> Self {
-        Self {
-            id: event.id,
-            name: event.name.to_owned(),
-            flow_name: event.flow_name.to_owned(),
-            flow_version: event.flow_version.to_owned(),
-            parent_task_run_id: event.parent_task_run_id,
-            tags: event.tags.to_set(),
-            parameters: event.parameters.clone(),
-            run_count: event.run_count,
-            start_time: event.start_time,
-            end_time: event.end_time,
-            total_run_time: event.total_run_time,
-            state: event.state.into(),
-        }
+        Self { run: event.into(), state: event.state.into() }
     }
 }
 
@@ -313,19 +290,20 @@ impl RelayedEvent {
 
 impl RelayedFlowRun {
     fn tell(&self, tell: impl FnOnce(FlowRunEvent<'_>)) {
-        let (state, tags) = (self.state.to_state(), node(&self.tags));
+        let Self { run, state } = self;
+        let (state, tags) = (state.to_state(), node(&run.tags));
         tell(FlowRunEvent {
-            id: self.id,
-            name: &self.name,
-            flow_name: &self.flow_name,
-            flow_version: &self.flow_version,
-            parent_task_run_id: self.parent_task_run_id,
+            id: run.id,
+            name: &run.name,
+            flow_name: &run.flow_name,
+            flow_version: &run.flow_version,
+            parent_task_run_id: run.parent_task_run_id,
             tags: RunTags { own: None, ambient: tags.as_ref() },
-            parameters: &self.parameters,
-            run_count: self.run_count,
-            start_time: self.start_time,
-            end_time: self.end_time,
-            total_run_time: self.total_run_time,
+            parameters: &run.parameters,
+            run_count: run.run_count,
+            start_time: run.start_time,
+            end_time: run.end_time,
+            total_run_time: run.total_run_time,
             state: &state,
         });
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::event::DynamicKey;
 use super::{FlowRunEvent, TaskInputs, TaskRunEvent};
 use crate::clock::Timestamp;
@@ -10,7 +12,7 @@ use crate::parameters::Parameters;
 use crate::tags::TagSet;
 
 /// A flow run as it was when it entered a state.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FlowRun {
     /// The run.
     pub id: FlowRunId,

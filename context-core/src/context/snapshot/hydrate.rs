@@ -31,9 +31,10 @@ use crate::tags::{TagNode, Tags};
 #[must_use = "a hydrated context does nothing until it is entered: call `.in_scope(|| ..)` or `.scope(future)`"]
 pub struct HydratedContext(Arc<Ready>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Ready {
-    flow: Option<ReadyFlow>,
+    /// But for the ledger, which every scope has of its own.
+    flow: Option<FlowRunData>,
     task: Option<(LiveTask, bool)>,
     tags: Option<Tags>,
     settings: Option<SettingsContext>,
@@ -41,12 +42,6 @@ struct Ready {
     deployment: Option<DeploymentContext>,
     traceparent: Option<Arc<str>>,
     client: Option<Client>,
-}
-
-#[derive(Debug)]
-struct ReadyFlow {
-    /// But for the ledger, which every scope has of its own.
-    data: FlowRunData,
 }
 
 /// Looks up what the snapshot names, and gives what can be entered.
@@ -86,17 +81,8 @@ pub fn hydrated_context(snapshot: &SerializedContext) -> Result<HydratedContext,
 impl HydratedContext {
     /// The same, where `client` records what is called inside.
     pub fn with_client(self, client: Client) -> Self {
-        let Ready { flow, task, tags, settings, assets, deployment, traceparent, .. } = &*self.0;
-        Self(Arc::new(Ready {
-            flow: flow.as_ref().map(|flow| ReadyFlow { data: flow.data.clone() }),
-            task: task.clone(),
-            tags: tags.clone(),
-            settings: settings.clone(),
-            assets: assets.clone(),
-            deployment: deployment.clone(),
-            traceparent: traceparent.clone(),
-            client: Some(client),
-        }))
+        let ready = Arc::unwrap_or_clone(self.0);
+        Self(Arc::new(Ready { client: Some(client), ..ready }))
     }
 
     /// The settings in it.
@@ -107,8 +93,8 @@ impl HydratedContext {
     /// Calls `f` in this context.
     pub fn in_scope<R>(&self, f: impl FnOnce() -> R) -> R {
         let frame = self.frame(Runner::of_blocking_caller);
-        let _end = ScopeEnd(&frame);
-        stack::within(Some(frame.clone()), f)
+        let _end = ScopeEnd(frame.clone());
+        stack::within(Some(frame), f)
     }
 
     /// Ties `future` to this context: it is polled and dropped inside, on whatever thread.
@@ -116,14 +102,14 @@ impl HydratedContext {
     /// A flow or task called in the argument list was called outside: write `scope(async { load().await })`.
     pub fn scope<F: Future>(&self, future: F) -> Scope<F> {
         let frame = self.frame(Runner::of_async_caller);
-        let end = OwnedScopeEnd(frame.clone());
+        let end = ScopeEnd(frame.clone());
         Scope::holding(future, frame, end)
     }
 
     fn frame(&self, runner: fn() -> Runner) -> Arc<Frame> {
         let ready = &*self.0;
         let current = stack::current::<Frame>();
-        let flow = ready.flow.as_ref().map(|flow| flow.enter(ready, current.as_ref(), runner));
+        let flow = ready.flow.as_ref().map(|flow| ready.enter(flow, current.as_ref(), runner));
         Frame::hydrated(
             current.as_ref(),
             Hydrated {
@@ -140,37 +126,26 @@ impl HydratedContext {
 }
 
 /// Ends a scope: submitted runs that have not ended go on, but the task runner takes no more.
-struct ScopeEnd<'a>(&'a Arc<Frame>);
+struct ScopeEnd(Arc<Frame>);
 
-impl Drop for ScopeEnd<'_> {
+impl Drop for ScopeEnd {
     fn drop(&mut self) {
-        end_scope(self.0);
+        if let Some(flow) = self.0.flow() {
+            flow.ledger().shut_down();
+        }
     }
 }
 
-struct OwnedScopeEnd(Arc<Frame>);
-
-impl Drop for OwnedScopeEnd {
-    fn drop(&mut self) {
-        end_scope(&self.0);
-    }
-}
-
-fn end_scope(frame: &Frame) {
-    if let Some(flow) = frame.flow() {
-        flow.ledger().shut_down();
-    }
-}
-
-impl ReadyFlow {
+impl Ready {
+    /// The flow run, for one scope.
     fn enter(
         &self,
-        ready: &Ready,
+        flow: &FlowRunData,
         current: Option<&Arc<Frame>>,
         runner: fn() -> Runner,
     ) -> FlowRunContext {
-        let mut data = self.data.clone();
-        let client = ready.client.clone().unwrap_or_else(|| match &ready.settings {
+        let mut data = flow.clone();
+        let client = self.client.clone().unwrap_or_else(|| match &self.settings {
             Some(settings) => Client::under(settings.settings()),
             None => Frame::with_client(current, Clone::clone),
         });
@@ -183,7 +158,7 @@ impl ReadyFlow {
     }
 }
 
-fn ready_flow(part: &FlowRunPart) -> Result<ReadyFlow, SnapshotError> {
+fn ready_flow(part: &FlowRunPart) -> Result<FlowRunData, SnapshotError> {
     let definition = registry::flow_in(&part.flow.name, &part.flow.module)
         .map_err(|source| SnapshotError::Definition { part: "flow_run_context", source })?;
     let options = part.flow.renamed.as_ref().map(|name| {
@@ -191,31 +166,29 @@ fn ready_flow(part: &FlowRunPart) -> Result<ReadyFlow, SnapshotError> {
         Arc::new(options.name(name.clone()))
     });
     let tags: Tags = part.tags.iter().cloned().collect();
-    Ok(ReadyFlow {
-        data: FlowRunData {
-            id: part.id,
-            definition,
-            options,
-            name: OnceLock::from(part.name.clone()),
-            parameters: parameters("flow_run_context", part.parameters.as_deref())?,
-            start_time: part.start_time,
-            run_count: part.run_count,
-            stand_in: part.parent.map(|parent| StandIn {
-                id: parent.task_run_id,
-                count: parent.count,
-                flow_run_id: parent.flow_run_id,
-                run_count: parent.run_count,
-                parent: parent.parent,
-            }),
-            parent_flow_run_id: part.parent_flow_run_id,
-            root_flow_run_id: part.root_flow_run_id,
-            outer_flow_run_ids: None,
-            tags: (!tags.is_empty()).then(|| TagNode::push(None, tags)),
-            log_prints: part.log_prints,
-            cancellation: None,
-            ledger: Arc::new(Ledger::detached(Client::off(), Runner::of_blocking_caller())),
-            course: Arc::default(),
-        },
+    Ok(FlowRunData {
+        id: part.id,
+        definition,
+        options,
+        name: OnceLock::from(part.name.clone()),
+        parameters: parameters("flow_run_context", part.parameters.as_deref())?,
+        start_time: part.start_time,
+        run_count: part.run_count,
+        stand_in: part.parent.map(|parent| StandIn {
+            id: parent.task_run_id,
+            count: parent.count,
+            flow_run_id: parent.flow_run_id,
+            run_count: parent.run_count,
+            parent: parent.parent,
+        }),
+        parent_flow_run_id: part.parent_flow_run_id,
+        root_flow_run_id: part.root_flow_run_id,
+        outer_flow_run_ids: None,
+        tags: (!tags.is_empty()).then(|| TagNode::push(None, tags)),
+        log_prints: part.log_prints,
+        cancellation: None,
+        ledger: Arc::new(Ledger::detached(Client::off(), Runner::of_blocking_caller())),
+        course: Arc::default(),
     })
 }
 

@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::Poll;
 
 use super::ArgumentList;
 use super::owned::{Blocked, OfTask, Owned};
@@ -147,12 +146,7 @@ fn remotely<T: Send + 'static>(
         let call = Call::new(run, body, glue);
         let publisher = publisher;
         let mut call = Box::pin(call);
-        let ended =
-            poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll_run(cx))) {
-                Ok(polled) => polled.map(Ok),
-                Err(payload) => Poll::Ready(Err(payload)),
-            });
-        let ended = ended.await;
+        let ended = poll_fn(|cx| call.as_mut().poll_caught(cx)).await;
         publisher.publish_as(call.as_mut().run_mut(), ended, remote::value);
     })
 }

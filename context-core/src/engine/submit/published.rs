@@ -5,7 +5,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::thread;
 
 use pin_project_lite::pin_project;
@@ -109,11 +109,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
         let mut call = this.call;
-        let ended = match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll_run(cx))) {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(ended)) => Ok(ended),
-            Err(payload) => Err(payload),
-        };
+        let ended = ready!(call.as_mut().poll_caught(cx));
         if let Some(publisher) = this.publisher.take() {
             publisher.publish_end::<OfTask<H>, Args>(call.run_mut(), ended);
         }
